@@ -5,18 +5,18 @@ happened, epoch milliseconds UTC), ``session_id`` and, except for the host's own
 Money is an integer of minor units with an ISO 4217 code. Unknown fields are ignored.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 Id = Annotated[str, Meta(min_length=1, max_length=128, description="an opaque identifier")]
-Millis = Annotated[int, Meta(ge=0, le=1 << 53, description="epoch milliseconds, UTC")]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Minor = Annotated[int, Meta(ge=0, le=1 << 53, description="minor units of the currency")]
+Millis = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="epoch milliseconds, UTC")]
+Count = Annotated[int, Meta(ge=1, le=1_000_000, description="how many, at least one")]
+Minor = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="minor units of the currency")]
 Stock = Annotated[int, Meta(ge=0, le=1 << 31, description="pieces left to sell")]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
-Text = Annotated[str, Meta(max_length=2_000)]
-Fraction = Annotated[float, Meta(ge=0, le=1)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 code")]
+Text = Annotated[str, Meta(max_length=2_000, description="what people read")]
+Fraction = Annotated[float, Meta(ge=0, le=1, description="a part of one")]
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag=True):
@@ -230,7 +230,7 @@ class OfferListed(Event, frozen=True, gc=False, kw_only=True):
     """
 
     offer_id: Id
-    kind: Annotated[str, Meta(pattern="^(amount_off|percent_off)$")]
+    kind: Literal["amount_off", "percent_off"]
     value: Count
     currency: Currency
     minimum_spend: Minor = 0

@@ -1,0 +1,150 @@
+"""The Faust app: one agent per input topic, each handing whole batches to the tasks."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from agents import redis_client
+from agents.budget import RedisBudget
+from agents.host_log import HostLog
+from agents.keys import Keys
+from agents.lane import LaneTransport
+from agents.meters import Meters
+from agents.parts import Parts
+from agents.settings import Settings
+from agents.tasks import TaskSet
+from agents.topics import names_by_topic
+from agents.views import Views
+from schemas.codec import BatchDecoder
+from schemas.events import EVENT_TYPES
+
+log = logging.getLogger(__name__)
+
+Batches = AsyncIterator[Any]
+
+
+class App(faust.App):  # type: ignore[misc] # faust is untyped
+    """Faust's app on our lane."""
+
+    settings: Settings
+
+    def _new_transport(self) -> LaneTransport:
+        transport = LaneTransport([URL(f"kafka://{self.settings.kafka_bootstrap}")], self)
+        transport.settings = self.settings
+        return transport
+
+
+class Worker:
+    """Wires app, tasks and connections together; ``app`` is what Faust runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.meters = Meters()
+        self.app = new_app(settings)
+        self.host_topic = settings.topic_of("SessionStarted")
+        self.totals_topic = settings.topic_of("window-totals")
+        self.decoders = _decoders(settings)
+        self.viewer_topics = tuple(t for t in sorted(self.decoders) if t != self.host_topic)
+        self._tasks: TaskSet | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._views: Views | None = None
+        self._add_agents()
+        self.app.on_partitions_assigned.connect(self._on_assigned)
+        self.app.on_partitions_revoked.connect(self._on_revoked)
+        self.app.on_before_shutdown.connect(self._on_shutdown)
+
+    def _add_agents(self) -> None:
+        for topic in self.viewer_topics:
+            self._agent(topic, name=f"viewers-{topic}")(self._feed)
+        self._agent(self.host_topic, name="host")(self._feed_host)
+        self._agent(self.totals_topic, name="conversion")(self._feed_totals)
+
+    def _agent(self, topic: str, *, name: str) -> Any:
+        channel = self.app.topic(topic, key_type=None, value_serializer="raw", acks=False)
+        return self.app.agent(channel, name=name)
+
+    async def _feed(self, batches: Batches) -> None:
+        async for records in batches:
+            self.tasks.offer(records)
+
+    async def _feed_host(self, batches: Batches) -> None:
+        async for records in batches:
+            self.tasks.offer_host(records)
+
+    async def _feed_totals(self, batches: Batches) -> None:
+        async for records in batches:
+            self.tasks.offer_totals(records)
+
+    @property
+    def tasks(self) -> TaskSet:
+        """The tasks; there are none before the first assignment."""
+        assert self._tasks is not None, "a batch came before the first assignment"
+        return self._tasks
+
+    async def _on_assigned(self, _app: object, assigned: set[TP], **_: Any) -> None:
+        if self._tasks is None:
+            self._tasks = TaskSet(self._parts())
+        await self._tasks.assign(assigned)
+
+    async def _on_revoked(self, _app: object, _revoked: set[TP], **_: Any) -> None:
+        if self._tasks is not None:
+            await self._tasks.revoke()
+
+    async def _on_shutdown(self, _app: object, **_: Any) -> None:
+        if self._tasks is not None:
+            await self._tasks.revoke()
+        if self._views is not None:
+            await self._views.stop()
+
+    def _parts(self) -> Parts:
+        settings = self.settings
+        client = redis_client.connect(settings)
+        keys = Keys(settings.redis_prefix)
+        self._views = Views(client, keys, on_recovered=lambda: None)
+        self._background.append(asyncio.create_task(self._views.run()))
+        return Parts(
+            settings=settings,
+            partitions=self.app.consumer.topic_partitions(self.totals_topic) or settings.partitions,
+            viewer_topics=self.viewer_topics,
+            host_topic=self.host_topic,
+            totals_topic=self.totals_topic,
+            decoders=self.decoders,
+            lane=self.app.consumer,
+            host_log=HostLog(self.decoders[self.host_topic], settings.policy),
+            budget=RedisBudget(client, keys),
+            views=self._views,
+            meters=self.meters,
+        )
+
+
+def new_app(settings: Settings) -> App:
+    """Return a Faust app that does group membership, agents and lifecycle, and nothing else."""
+    App.settings = settings
+    return App(
+        settings.app_id,
+        broker=f"kafka://{settings.kafka_bootstrap}",
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=256,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_request_timeout=90,
+        processing_guarantee="at_least_once",
+    )
+
+
+def _decoders(settings: Settings) -> dict[str, BatchDecoder]:
+    """Return a decoder for each input topic, for the types that it carries."""
+    by_name = {kind.__name__: kind for kind in EVENT_TYPES}
+    return {
+        topic: BatchDecoder(by_name[name] for name in names if name in by_name)
+        for topic, names in names_by_topic(settings).items()
+        if any(name in by_name for name in names)
+    }

@@ -1,0 +1,144 @@
+"""For downstream services: read our triggers without acting late or twice.
+
+    settings = load()
+    with TriggerConsumer(settings, group="coupon-service") as triggers:
+        for trigger in triggers:
+            match trigger:
+                case CouponTrigger():
+                    coupons.grant(trigger.viewer_id, trigger.offer_id, key=trigger.trigger_id)
+
+A trigger counts as handled when the next one is asked for. After a crash the last ones come
+again, so hand ``trigger_id`` on as the idempotency key, as above.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any, Self
+
+import msgspec
+
+from agents import admin
+from agents.settings import Settings
+from schemas.results import CouponTrigger, RecommendationTrigger
+
+AnyTrigger = CouponTrigger | RecommendationTrigger
+
+_coupons = msgspec.json.Decoder(CouponTrigger)
+_recommendations = msgspec.json.Decoder(RecommendationTrigger)
+
+
+def decode(value: bytes) -> AnyTrigger:
+    """Decode a trigger of either type: the fields that each must have tell them apart.
+
+    Raises msgspec.ValidationError or msgspec.DecodeError when it is neither.
+    """
+    try:
+        return _coupons.decode(value)
+    except msgspec.ValidationError:
+        return _recommendations.decode(value)
+
+
+class Sieve:
+    """Lets each trigger through once, and only while it is valid. Counts what it holds back."""
+
+    def __init__(self, *, clock: Callable[[], float], remember: int) -> None:
+        self._clock = clock
+        self._remember = remember
+        self._seen: dict[str, None] = {}
+        self.expired = 0
+        self.repeated = 0
+
+    def admits(self, trigger: AnyTrigger) -> bool:
+        """Say whether to act on this trigger now."""
+        if trigger.trigger_id in self._seen:
+            self.repeated += 1
+            return False
+        self._seen[trigger.trigger_id] = None
+        if len(self._seen) > self._remember:
+            del self._seen[next(iter(self._seen))]  # the oldest: dicts keep their order
+        if trigger.expires_at <= self._clock() * 1000:
+            self.expired += 1
+            return False
+        return True
+
+
+class TriggerConsumer:
+    """Iterates over committed triggers that are valid and were not seen before.
+
+    ``group`` is the consumer group of your service; ``clock`` returns epoch seconds;
+    ``remember`` is how many trigger ids are kept to tell repeats. ``sieve`` and ``unreadable``
+    count what was held back. Raises agents.admin.Unreachable when no broker answers.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        group: str,
+        clock: Callable[[], float] = time.time,  # noqa: TID251 - agents own the clock
+        remember: int = 100_000,
+        poll_ms: int = 500,
+    ) -> None:
+        self.sieve = Sieve(clock=clock, remember=remember)
+        self.unreadable = 0
+        self._poll_ms = poll_ms
+        self._closed = False
+        self._consumer = _connect(settings, group=group)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[AnyTrigger]:
+        """Yield triggers without end, or until `close` is called in the loop."""
+        while not self._closed:
+            batches = self._consumer.poll(timeout_ms=self._poll_ms)
+            for record in chain.from_iterable(batches.values()):
+                trigger = self._read(record.value or b"")
+                if trigger is not None and not self._closed:
+                    yield trigger
+            if batches and not self._closed:
+                self._commit()
+
+    def _read(self, value: bytes) -> AnyTrigger | None:
+        try:
+            trigger = decode(value)
+        except msgspec.MsgspecError:
+            self.unreadable += 1  # a newer contract, perhaps: the others still count
+            return None
+        return trigger if self.sieve.admits(trigger) else None
+
+    def _commit(self) -> None:
+        from kafka.errors import CommitFailedError  # noqa: PLC0415 - loaded with the consumer
+
+        # The group has moved on without us: the new owner gets these triggers again.
+        with suppress(CommitFailedError):
+            self._consumer.commit()
+
+    def close(self) -> None:
+        """Leave the group. What was not committed comes again to the next consumer."""
+        if not self._closed:
+            self._closed = True
+            self._consumer.close(autocommit=False)
+
+
+def _connect(settings: Settings, *, group: str) -> Any:
+    import kafka  # noqa: PLC0415 - loaded when a consumer is made, not with the module
+
+    admin.knock(settings)
+    consumer = kafka.KafkaConsumer(
+        **settings.kafka_python_config(),
+        group_id=group,
+        client_id=f"{group}-triggers",
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+    )
+    names = ("CouponTrigger", "RecommendationTrigger")
+    consumer.subscribe(topics=sorted({settings.topic_of(name) for name in names}))
+    return consumer

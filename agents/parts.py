@@ -1,0 +1,60 @@
+"""What the tasks of one worker share."""
+
+from dataclasses import dataclass
+
+from agents.budget import RedisBudget
+from agents.host_log import HostLog
+from agents.lane import LaneConsumer
+from agents.meters import Meters
+from agents.settings import Settings
+from agents.view_batch import SessionView
+from agents.views import Views
+from schemas.codec import BatchDecoder
+from streams.results import Results
+from streams.store import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The worker's connections and the names of its topics."""
+
+    settings: Settings
+    partitions: int
+    viewer_topics: tuple[str, ...]
+    host_topic: str
+    totals_topic: str
+    decoders: dict[str, BatchDecoder]
+    lane: LaneConsumer
+    host_log: HostLog
+    budget: RedisBudget
+    views: Views
+    meters: Meters
+
+    def show(self, results: Results, state: State) -> None:
+        """Offer committed results to the views; never waits."""
+        self.views.offer(
+            conversion=results.rows,
+            churn=results.churn,
+            triggers=[*results.coupons, *results.recommendations],
+            left=results.left,
+            sessions=session_views(results, state),
+        )
+
+
+def session_views(results: Results, state: State) -> list[SessionView]:
+    """Return what a list of sessions shows, for the sessions that got a new row."""
+    shown = []
+    for row in results.rows:
+        if row.scope == "session" and row.window == "session":
+            session = state.sessions.get(row.session_id)
+            shown.append(
+                SessionView(
+                    session_id=row.session_id,
+                    announced=row.announced,
+                    title=session.shelf.title if session else "",
+                    present=row.present or 0,
+                    watermark_ms=state.conversion.watermark or row.end,
+                    currency=row.currency,
+                )
+            )
+    return shown

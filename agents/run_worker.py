@@ -1,0 +1,27 @@
+"""Runs the worker process: logging, the metrics port, Faust's own event loop."""
+
+import logging
+
+import faust
+from prometheus_client import CollectorRegistry, start_http_server
+
+from agents.app import Worker
+from agents.settings import Settings
+
+
+def run(settings: Settings, *, metrics_port: int | None = None) -> None:
+    """Run a worker until it is told to stop; never returns."""
+    worker = Worker(settings)
+    port = settings.metrics_port if metrics_port is None else metrics_port
+    if port:
+        registry = CollectorRegistry()
+        registry.register(worker.meters)
+        start_http_server(port, addr=settings.metrics_host, registry=registry)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    faust.Worker(
+        worker.app,
+        loglevel=settings.log_level.lower(),
+        loghandlers=[],
+        redirect_stdouts=False,
+        override_logging=True,
+    ).execute_from_commandline()

@@ -1,0 +1,260 @@
+"""A task: the owner of partition number p of every topic, from fence to commit.
+
+Start: fence the former owner, read the changelog back, go to the committed offsets. Then, as
+records come: decode, order, step, reserve budgets, and commit everything in one transaction.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP
+
+from agents.changelog import read_changelog
+from agents.output import Output, decode_total
+from agents.parts import Parts
+from agents.transaction import Transactions
+from streams import pipeline
+from streams.admission import admit
+from streams.order import Source, StreamOrder
+from streams.records import Arrival
+from streams.results import Results
+from streams.store import State
+
+log = logging.getLogger(__name__)
+
+#: Events in one step: the event loop gets a turn in between.
+STEP_EVENTS = 5_000
+#: A source with so many events waiting is held back.
+WAITING_EVENTS = 20_000
+_TICK_S = 0.05
+
+
+class Task:
+    """Runs one partition; every error that it does not handle is fatal for the process."""
+
+    def __init__(self, partition: int, parts: Parts) -> None:
+        self.partition = partition
+        self._parts = parts
+        settings = parts.settings
+        self._interval_s = settings.commit_interval_ms / 1000
+        self._state = State(partition, parts.partitions, settings.policy)
+        self._output = Output(settings, partition, parts.partitions)
+        self._transactions = Transactions(settings, partition)
+        self._order = StreamOrder({})
+        self._received: dict[TP, int] = {}  # the offset after the newest received record
+        self._committed: dict[TP, int] = {}
+        self._last_arrival_s: dict[str, float] = {}
+        self._host_cursors: dict[int, int] = {}
+        self._totals: list[ConsumerRecord] = []
+        self._pending = Results()
+        self._waits_ms: list[int] = []  # arrival of what made each pending trigger
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    # --- start -----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Fence, restore, seek; records may come when this returns."""
+        began = time.monotonic()
+        await self._transactions.start()
+        changelog = await read_changelog(self._parts.settings, self.partition)
+        self._state.restore(changelog)
+        self._host_cursors = dict(self._state.progress.host_offsets)
+        await self._seek()
+        self._order = StreamOrder(self._restored_order())
+        took = time.monotonic() - began
+        self._parts.meters.restored(self.partition, len(changelog), took)
+        log.info("task %d: %d records restored in %.2f s", self.partition, len(changelog), took)
+
+    async def _seek(self) -> None:
+        for topic in (*self._parts.viewer_topics, self._parts.totals_topic):
+            tp = TP(topic, self.partition)
+            offset = await self._parts.lane.committed(tp)
+            await self._parts.lane.rewind(tp, offset)
+            self._received[tp] = self._committed[tp] = offset or 0
+
+    def _restored_order(self) -> dict[Source, int]:
+        newest = {(topic, p): ts for topic, p, ts in self._state.progress.newest}
+        hosts = ((self._parts.host_topic, p) for p in range(self._parts.partitions))
+        viewers = ((topic, self.partition) for topic in self._parts.viewer_topics)
+        return {source: newest.get(source, 0) for source in (*viewers, *hosts)}
+
+    def host_cursor(self, partition: int) -> int:
+        """Return the next offset of the broadcast topic that this task has not taken over."""
+        return self._host_cursors.get(partition, 0)
+
+    # --- what comes in ---------------------------------------------------------------------
+
+    def offer(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take over a fetched batch of a topic of viewers."""
+        fresh = self._fresh(records)
+        if fresh:
+            topic = fresh[0].topic
+            decoded = self._parts.decoders[topic].decode([r.value for r in fresh])
+            self._order.push((topic, self.partition), admit(decoded, fresh, self._state.policy))
+            self._last_arrival_s[topic] = time.monotonic()
+            self._hold_back(topic)
+            self._wake.set()
+
+    def offer_totals(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take over a fetched batch of the tasks' running totals."""
+        self._totals += self._fresh(records)
+        self._wake.set()
+
+    def host_has_news(self) -> None:
+        """Look at the host log again."""
+        self._wake.set()
+
+    def _fresh(self, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
+        """Drop what was received before: Faust may seek back at any rebalance."""
+        tp = TP(records[0].topic, self.partition)
+        received = self._received[tp]
+        if records[0].offset < received:
+            records = [r for r in records if r.offset >= received]
+        if records:
+            self._received[tp] = records[-1].offset + 1
+        return records
+
+    def _hold_back(self, topic: str) -> None:
+        if self._order.waiting((topic, self.partition)) >= WAITING_EVENTS:
+            self._parts.lane.hold(TP(topic, self.partition))
+
+    def _let_through(self) -> None:
+        for topic in self._parts.viewer_topics:
+            if self._order.waiting((topic, self.partition)) < WAITING_EVENTS:
+                self._parts.lane.open(TP(topic, self.partition))
+
+    # --- the loop --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Process and commit until ``stop``; the last commit is made before it returns."""
+        commit_at = time.monotonic() + self._interval_s
+        while not self._stopping:
+            await self._wait()
+            await self._process()
+            if time.monotonic() >= commit_at:
+                await self._commit()
+                commit_at = time.monotonic() + self._interval_s
+        await self._commit()
+
+    async def stop(self) -> None:
+        """Ask the loop to commit and end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Give the transactional id back."""
+        await self._transactions.stop()
+
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), _TICK_S)
+        self._wake.clear()
+
+    async def _process(self) -> None:
+        self._take_host_events()
+        arrivals = self._order.take(self._caught_up)
+        self._let_through()
+        for chunk in _chunks(arrivals):
+            await self._step(chunk, {}, {})
+            await asyncio.sleep(0)
+        await self._step([], self._newest(), self._quiet_ms())
+        self._merge()
+
+    async def _step(
+        self, arrivals: Sequence[Arrival], newest: Mapping[str, int], quiet_ms: Mapping[str, int]
+    ) -> None:
+        results = pipeline.step(self._state, arrivals, newest, quiet_ms)
+        if results.choices:
+            answers = await self._parts.budget.reserve([c.reservation for c in results.choices])
+            pipeline.settle(self._state, results, answers)
+        self._parts.meters.stepped(Counter(type(e).__name__ for e, _ in arrivals), results)
+        triggers = len(results.coupons) + len(results.recommendations)
+        if triggers and arrivals:
+            self._waits_ms += [arrivals[0][1].timestamp] * triggers
+        self._pending.add(results)
+
+    def _merge(self) -> None:
+        if self._totals:
+            messages = [decode_total(record.value) for record in self._totals]
+            self._totals = []
+            self._pending.add(pipeline.merge(self._state, messages))
+
+    def _take_host_events(self) -> None:
+        for p in range(self._parts.partitions):
+            news = self._parts.host_log.since(p, self.host_cursor(p))
+            if news:
+                self._order.push((self._parts.host_topic, p), news)
+                self._host_cursors[p] = self._parts.host_log.end(p)
+
+    # --- how far the logs were read --------------------------------------------------------
+
+    def _caught_up(self, source: Source) -> bool:
+        tp = TP(*source)
+        topic, partition = source
+        if topic == self._parts.host_topic:
+            return self._parts.lane.is_caught_up(tp, self.host_cursor(partition))
+        return self._parts.lane.is_caught_up(tp, self._received[tp])
+
+    def _newest(self) -> dict[str, int]:
+        viewer_topics = self._parts.viewer_topics
+        return {t: ts for (t, _), ts in self._order.newest().items() if t in viewer_topics}
+
+    def _quiet_ms(self) -> dict[str, int]:
+        now = time.monotonic()
+        return {
+            topic: int((now - self._last_arrival_s.setdefault(topic, now)) * 1000)
+            for topic in self._parts.viewer_topics
+            if self._caught_up((topic, self.partition))
+        }
+
+    # --- commit ----------------------------------------------------------------------------
+
+    async def _commit(self) -> None:
+        offsets = self._offsets()
+        if offsets == self._committed and self._pending.is_empty():
+            return
+        results, self._pending = self._pending, Results()
+        waits, self._waits_ms = self._waits_ms, []
+        began = time.monotonic()
+        self._state.progress.host_offsets = self._host_offsets()
+        puts = self._state.puts(self._order.newest())
+        records = itertools.chain(self._output.state(puts), self._output.results(results))
+        count = await self._transactions.commit(
+            records, {TopicPartition(*tp): offset for tp, offset in offsets.items()}, _now_ms()
+        )
+        self._committed = offsets
+        if results.releases:
+            await self._parts.budget.release(results.releases)
+        self._parts.meters.committed(count, time.monotonic() - began, _now_ms(), waits)
+        self._parts.show(results, self._state)
+
+    def _offsets(self) -> dict[TP, int]:
+        offsets = dict(self._received)
+        for topic in self._parts.viewer_topics:
+            first = self._order.first_waiting((topic, self.partition))
+            if first is not None:
+                offsets[TP(topic, self.partition)] = first
+        return offsets
+
+    def _host_offsets(self) -> dict[int, int]:
+        topic = self._parts.host_topic
+        return {
+            p: cursor if (first := self._order.first_waiting((topic, p))) is None else first
+            for p, cursor in self._host_cursors.items()
+        }
+
+
+def _chunks(arrivals: list[Arrival]) -> Iterable[list[Arrival]]:
+    return (arrivals[i : i + STEP_EVENTS] for i in range(0, len(arrivals), STEP_EVENTS))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

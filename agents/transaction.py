@@ -1,0 +1,90 @@
+"""One Kafka transaction per commit: changelog, results and input offsets, all or nothing.
+
+The producer of task p has the transactional id ``<app>-<p>``: starting it fences whoever had
+the task before, at the broker.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from agents.settings import Settings
+
+_BATCH_BYTES = 512 << 10
+_REQUEST_BYTES = 8 << 20
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Out(NamedTuple):
+    """A record to be written."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Transactions:
+    """The transactional producer of one task."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self._group = settings.app_id
+        self._producer = AIOKafkaProducer(
+            **settings.aiokafka_config(),
+            transactional_id=f"{settings.app_id}-{partition}",
+            transaction_timeout_ms=60_000,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=_REQUEST_BYTES,
+            linger_ms=0,
+            key_serializer=None,
+        )
+
+    async def start(self) -> None:
+        """Fence the task's former owner."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Close the connection; an open transaction is aborted by the broker."""
+        await self._producer.stop()
+
+    async def commit(
+        self, records: Iterable[Out], offsets: Mapping[TopicPartition, int], now_ms: int
+    ) -> int:
+        """Write the records and the offsets; returns how many records. Any error is fatal."""
+        await self._producer.begin_transaction()
+        futures = []
+        count = 0
+        for (topic, partition), batch in self._batches(records, now_ms):
+            count += batch.record_count()
+            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*futures)
+        await self._producer.send_offsets_to_transaction(dict(offsets), self._group)
+        await self._producer.commit_transaction()
+        return count
+
+    def _batches(
+        self, records: Iterable[Out], now_ms: int
+    ) -> Iterable[tuple[tuple[str, int], BatchBuilder]]:
+        """Pack the records into batches, keeping their order within a partition."""
+        filling: dict[tuple[str, int], BatchBuilder] = {}
+        for record in records:
+            place = record[:2]
+            batch = filling.get(place) or filling.setdefault(place, self._producer.create_batch())
+            if not _append(batch, record, now_ms):
+                yield place, batch
+                batch = filling[place] = self._producer.create_batch()
+                if not _append(batch, record, now_ms):
+                    raise ValueError(f"a record for {place} is larger than a batch may be")
+        yield from filling.items()
+
+
+def _append(batch: BatchBuilder, record: Out, now_ms: int) -> bool:
+    return (
+        batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers)
+        is not None
+    )

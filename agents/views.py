@@ -1,0 +1,236 @@
+"""Views in Redis for the host screen and for queries; topics can rebuild them at any time.
+
+``Views.offer`` puts values into a bounded buffer, the newest per key. A background task writes
+them. When Redis is down the stream does not notice; when it is back, everything is offered anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import chain, islice
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import msgspec
+import redis
+from msgspec import Struct, convert
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from agents.keys import HOUR_MS, KEPT_MS, RISKS_SHOWN, Keys
+from agents.view_batch import Batch, Key, SessionView, Value, add
+from schemas.results import (
+    ChurnRow,
+    ConversionRow,
+    CouponTrigger,
+    RecommendationTrigger,
+    Scope,
+    Trigger,
+    Window,
+)
+
+__all__ = [
+    "SessionView",
+    "Views",
+    "read_rows",
+    "read_sessions",
+    "read_top_risks",
+    "read_total",
+    "read_triggers",
+]
+
+log = logging.getLogger(__name__)
+
+#: Values that wait at most; beyond, those not renewed for longest are dropped.
+LIMIT = 50_000
+#: Values a pipeline: building it takes about 10 ms, for which the event loop stands still.
+CHUNK = 500
+#: How long one pipeline may take, and how long ``stop`` may.
+WRITE_S = 2.0
+
+DEFAULT_KEYS = Keys()
+
+T = TypeVar("T", bound=Struct)
+
+
+class Views:
+    """Writes the newest values every ``flush_ms``.
+
+    ``on_recovered`` is called when Redis is back after a failure, or has lost what was written
+    (a restart, a flush): offer everything that the views shall hold. ``failures`` counts the
+    pipelines that failed, ``dropped`` the values that fell out of the full buffer.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        keys: Keys,
+        *,
+        on_recovered: Callable[[], None],
+        flush_ms: int = 200,
+        limit: int = LIMIT,
+    ) -> None:
+        self.failures = 0
+        self.dropped = 0
+        self._client = client
+        self._keys = keys
+        self._on_recovered = on_recovered
+        self._flush_s = flush_ms / 1000
+        self._limit = limit
+        self._pending: dict[Key, Value] = {}
+        self._down = False
+        self._known = False
+        self._me = keys.writer(uuid4().hex)
+        self._writing = asyncio.Lock()
+        self._stopping = asyncio.Event()
+
+    def offer(
+        self,
+        *,
+        conversion: Sequence[ConversionRow] = (),
+        churn: Sequence[ChurnRow] = (),
+        triggers: Sequence[Trigger] = (),
+        left: Sequence[tuple[str, str]] = (),
+        sessions: Sequence[SessionView] = (),
+    ) -> None:
+        """Take new values over; ``left`` is (session, viewer). Never waits, never fails.
+
+        A viewer who is in ``churn`` and in ``left`` has left.
+        """
+        self._put((_row_key(row), row) for row in conversion)
+        self._put((("viewer", row.session_id, row.viewer_id), row) for row in churn)
+        self._put((("viewer", *viewer), None) for viewer in left)
+        self._put((("trigger", one.session_id, one.trigger_id), one) for one in triggers)
+        self._put((("session", one.session_id), one) for one in sessions)
+
+    async def run(self) -> None:
+        """Write until ``stop`` is called."""
+        while not self._stopping.is_set():
+            await self._flush()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._flush_s)
+
+    async def stop(self) -> None:
+        """End ``run`` after writing what is left, if that takes less than ``WRITE_S``."""
+        self._stopping.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITE_S):
+                await self._flush()
+
+    def _put(self, values: Iterable[tuple[Key, Value]]) -> None:
+        pending = self._pending
+        for key, value in values:
+            pending.pop(key, None)  # to the end: the order is by age
+            pending[key] = value
+        excess = len(pending) - self._limit
+        if excess > 0:
+            self.dropped += excess
+            for key in list(islice(pending, excess)):
+                del pending[key]
+
+    async def _flush(self) -> None:
+        async with self._writing:
+            while self._pending and await self._write(dict(islice(self._pending.items(), CHUNK))):
+                pass
+
+    async def _write(self, chunk: dict[Key, Value]) -> bool:
+        """Write a chunk and forget it; a failed one stays, for the next time."""
+        try:
+            async with asyncio.timeout(WRITE_S):
+                known = await self._send(chunk)
+        except (RedisError, OSError) as error:  # OSError: also the timeout
+            self._note_failure(error)
+            return False
+        for key, value in chunk.items():
+            if self._pending.get(key, self) is value:  # else it was renewed meanwhile
+                del self._pending[key]
+        self._note_success(known=known)
+        return True
+
+    async def _send(self, chunk: dict[Key, Value]) -> bool:
+        """Return whether Redis still knows our last write."""
+        batch = Batch(self._keys)
+        for key, value in chunk.items():
+            add(batch, key, value)
+        pipe = self._client.pipeline(transaction=False)
+        batch.put_into(pipe)
+        pipe.set(self._me, b"1", px=KEPT_MS, get=True)
+        return (await pipe.execute())[-1] is not None
+
+    def _note_failure(self, error: Exception) -> None:
+        self.failures += 1
+        if not self._down:
+            log.warning("views: Redis fails, the screens stand still: %r", error)
+        self._down = True
+
+    def _note_success(self, *, known: bool) -> None:
+        lost = self._down or (self._known and not known)
+        self._down, self._known = False, True
+        if lost:
+            log.info("views: Redis is back, everything is written anew")
+            self._on_recovered()
+
+
+def _row_key(row: ConversionRow) -> Key:
+    # The start of a whole-session row moves when a late event comes; it is the same row still.
+    start = 0 if row.window == "session" else row.start
+    return ("row", row.session_id, row.window, row.scope, row.scope_id, start)
+
+
+def read_sessions(r: redis.Redis, *, keys: Keys = DEFAULT_KEYS) -> list[SessionView]:
+    """Return the sessions of the last day, the most recently active first.
+
+    Every reader takes a client whose replies are bytes, as ``connect_sync`` makes it.
+    """
+    names = [keys.session(member.decode()) for member in _highest(r, keys.sessions)]
+    return _decoded(r.mget(names) if names else [], SessionView)
+
+
+def read_total(
+    r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS
+) -> ConversionRow | None:
+    """Return the row of the whole session, if there is one yet."""
+    return next(iter(_decoded([r.get(keys.total(session_id))], ConversionRow)), None)
+
+
+def read_rows(
+    r: redis.Redis, session_id: str, window: Window, scope: Scope, *, keys: Keys = DEFAULT_KEYS
+) -> list[ConversionRow]:
+    """Return the rows of the last day by start, then by product or channel."""
+    hours = [0] if window == "session" else map(int, _highest(r, keys.hours(session_id)))
+    pipe = r.pipeline(transaction=False)
+    for clock in hours:
+        pipe.hvals(keys.rows(session_id, window, scope, clock * HOUR_MS))
+    rows = _decoded(chain.from_iterable(pipe.execute()), ConversionRow)
+    return sorted(rows, key=lambda row: (row.start, row.scope_id))
+
+
+def read_top_risks(r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS) -> list[ChurnRow]:
+    """Return the viewers who are most likely to leave, at most 50, the likeliest first."""
+    viewers = _highest(r, keys.risks(session_id))[:RISKS_SHOWN]
+    return _decoded(r.hmget(keys.churn(session_id), viewers) if viewers else [], ChurnRow)
+
+
+def read_triggers(
+    r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS
+) -> list[CouponTrigger | RecommendationTrigger]:
+    """Return the last 200 triggers, the newest first."""
+    return [_trigger(value) for value in _highest(r, keys.triggers(session_id))]
+
+
+def _trigger(value: bytes) -> CouponTrigger | RecommendationTrigger:
+    fields = msgspec.json.decode(value)
+    if "suggestions" in fields:
+        return convert(fields, RecommendationTrigger)
+    return convert(fields, CouponTrigger)
+
+
+def _highest(r: redis.Redis, key: str) -> list[bytes]:
+    """Return the members of a sorted set, the highest first."""
+    return cast("list[bytes]", r.zrevrange(key, 0, -1))
+
+
+def _decoded(values: Iterable[Any], kind: type[T]) -> list[T]:
+    """Decode what is there; a key may have expired, a viewer may have left meanwhile."""
+    return [msgspec.json.decode(value, type=kind) for value in values if value is not None]

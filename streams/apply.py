@@ -1,0 +1,127 @@
+"""One event: whose it is, whether it is new, what it does.
+
+This is the hot path: one call per event, a few dictionary look-ups, no allocation that the
+state does not keep.
+"""
+
+from schemas import events as ev
+from schemas.codec import Rejection
+from schemas.events import Event
+from streams import churn, propose, shelf, visits
+from streams.acts import PLANS, Act, Plan
+from streams.decisions import consider
+from streams.dedup import remember
+from streams.partitioner import partition_of
+from streams.records import Record
+from streams.results import Results
+from streams.seen import touch
+from streams.session import Session
+from streams.state import UNKNOWN, Visit
+from streams.store import State
+from streams.totals import PANE_MS, VIEWERS, WATCH_MS, channel_row, count_person
+
+
+def apply(state: State, event: Event | Rejection, record: Record, results: Results) -> None:
+    """Apply an event to the state, or refuse its record."""
+    plan = PLANS.get(type(event))  # type: ignore[arg-type]
+    if plan is not None:
+        _viewer_event(state, event, record, plan, results)  # type: ignore[arg-type]
+    elif isinstance(event, Rejection):
+        # A topic that every task reads is refused by one of them.
+        if record.partition == state.partition:
+            results.refused.append((record, event))
+    else:
+        _host_event(state, event, record, results)
+
+
+def _viewer_event(
+    state: State, event: ev.ViewerEvent, record: Record, plan: Plan, results: Results
+) -> None:
+    session = state.sessions.get(event.session_id) or state.session(event.session_id)
+    viewer_id = event.viewer_id
+    visit = session.visits.get(viewer_id)
+    if visit is None:
+        if partition_of(viewer_id, state.partitions) != state.partition:
+            results.refused.append((record, _misplaced(state, viewer_id)))
+            return
+        visit = session.visits[viewer_id] = Visit()
+    recent = remember(visit.recent, event.id)
+    if recent is None:
+        results.duplicates += 1
+        return
+    visit.recent = recent
+    session.changed_visits[viewer_id] = visit
+    if not session.shelf.announced:
+        results.unannounced += 1
+    _count(state, session, visit, event, plan, results)
+
+
+def _count(
+    state: State,
+    session: Session,
+    visit: Visit,
+    event: ev.ViewerEvent,
+    plan: Plan,
+    results: Results,
+) -> None:
+    ts = event.ts
+    if ts > session.room.newest:  # noqa: PLR1730 - max() costs three times as much here
+        session.room.newest = ts
+    if visit.channel == UNKNOWN and type(event) is ev.ViewerEntered:
+        visit.channel = event.channel  # the first channel that is known stays
+    pane = ts // PANE_MS
+    row = channel_row(session.pane(pane), visit.channel)
+    row[plan.column] += 1
+    if plan.stays:
+        row[WATCH_MS] += visits.follow(state, session, event.viewer_id, visit, ts)
+        first = touch(visit.seen, VIEWERS, pane)
+        if first:
+            count_person(row, VIEWERS, first)
+        if plan.intent and ts > visit.acted:
+            visit.acted = ts
+    if plan.handle is not None:
+        proposal = plan.handle(Act(state, session, visit, row, results), event)
+        if proposal is not None:
+            consider(state, session, visit, proposal, results)
+    if visit.present and (plan.rescores or ts - visit.scored >= state.policy.churn_refresh_ms):
+        rescore(state, session, event.viewer_id, visit, ts, results)
+
+
+def _misplaced(state: State, viewer_id: str) -> Rejection:
+    right = partition_of(viewer_id, state.partitions)
+    return Rejection(
+        "wrong_partition",
+        f"the record's key must be `viewer_id` and its partition {right} (murmur2 of the key):"
+        " set the producer's partitioner to murmur2_random",
+    )
+
+
+def rescore(
+    state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
+) -> None:
+    """Compute a viewer's churn risk anew; tell when its level changed, and act on it."""
+    changed = churn.rescore(visit, session.room, now, state.policy, churn.PRIOR)
+    session.changed_visits[viewer_id] = visit
+    if changed:
+        results.churn.append(
+            churn.row(session.id, viewer_id, visit, session.room, now, churn.PRIOR)
+        )
+    if visit.at_risk:
+        proposal = propose.at_risk(session, viewer_id, visit, now, state.policy)
+        if proposal is not None:
+            consider(state, session, visit, proposal, results)
+
+
+def _host_event(state: State, event: Event, record: Record, results: Results) -> None:
+    session = state.session(event.session_id)
+    recent = remember(session.shelf.recent, event.id)
+    if recent is None:
+        results.duplicates += record.partition == state.partition
+        return
+    session.shelf.recent = recent
+    session.changed_shelf = True
+    sold_out = shelf.change(session.shelf, event)
+    state.tell_conversion(session)
+    if sold_out is not None:
+        for proposal in propose.sold_out(session, sold_out, event):
+            consider(state, session, session.visits[proposal.viewer_id], proposal, results)

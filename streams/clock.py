@@ -1,0 +1,72 @@
+"""Stream time: it moves with the events, and, when all is quiet, with the watermark.
+
+Timers fire one watermark bound behind the newest event, so that what happened before a timer
+was due has been seen when it fires.
+"""
+
+from collections.abc import Mapping
+
+from streams import decide, propose, visits
+from streams.apply import rescore
+from streams.decisions import consider
+from streams.results import Results
+from streams.session import Session
+from streams.state import Visit
+from streams.store import State
+from streams.totals import PANE_MS, channel_row
+from streams.watermark import Watermark
+
+
+def reach(state: State, ts: int, results: Results) -> None:
+    """Let stream time reach ``ts`` and fire what was due before."""
+    if ts > state.progress.clock:
+        state.progress.clock = ts
+        if state.timers.next <= ts - state.policy.watermark_bound_ms:
+            _fire(state, ts - state.policy.watermark_bound_ms, results)
+
+
+def pass_time(
+    state: State, newest: Mapping[str, int], quiet_ms: Mapping[str, int], results: Results
+) -> None:
+    """Advance the watermark, and with it, when all topics are quiet, stream time."""
+    watermark = Watermark(state.policy, state.progress.watermark).advance(newest, quiet_ms)
+    state.progress.watermark = watermark
+    if watermark is not None:
+        reach(state, watermark + state.policy.watermark_bound_ms, results)
+
+
+def _fire(state: State, now: int, results: Results) -> None:
+    for due, session_id, viewer_id in state.timers.due(now):
+        session = state.sessions.get(session_id)
+        visit = session.visits.get(viewer_id) if session else None
+        if session is not None and visit is not None and visit.due == due:
+            _wake(state, session, viewer_id, visit, due, results)
+
+
+def _wake(
+    state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
+) -> None:
+    """Do what the visit was waiting for."""
+    session.changed_visits[viewer_id] = visit
+    if visit.first and not visit.matured and visit.first + visits.MATURITY_MS <= now:
+        visits.mature(session, visit)
+    results.releases += decide.expire(session, viewer_id, visit, now)
+    if visit.present:
+        _look(state, session, viewer_id, visit, now, results)
+    if visit.present:
+        proposal = propose.cart_waiting(session, viewer_id, visit, now, state.policy)
+        if proposal is not None:
+            consider(state, session, visit, proposal, results)
+    visits.schedule(state, session.id, viewer_id, visit)
+
+
+def _look(
+    state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
+) -> None:
+    """Look at a viewer who may have fallen silent: gone, or slipping away."""
+    if now - visit.last >= state.policy.silence_ms:
+        row = channel_row(session.pane(now // PANE_MS), visit.channel)
+        visits.leave(session, visit, now, row)
+        results.left.append((session.id, viewer_id))
+    elif now - visit.scored >= state.policy.churn_refresh_ms:
+        rescore(state, session, viewer_id, visit, now, results)

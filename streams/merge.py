@@ -1,0 +1,231 @@
+"""One session's running totals, merged: what is new in a total flows into four windows.
+
+A window is a plain sum. So when a total replaces the one before it, only the difference is
+added, to the window of each size that holds the pane. Totals and windows that are closed rest
+packed, as the bytes of their changelog record, until something late comes for them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import get_args
+
+from msgspec import Raw, Struct, msgpack
+
+from schemas.results import ConversionRow, Scope, Status
+from schemas.results import Window as WindowName
+from streams.policy import Policy
+from streams.rates import counts, money, people, rates
+from streams.totals import PANE_MS, PaneTotals, Vector, WindowTotal, zeros
+from streams.window import SIZES, WHOLE, Change, Difference, Place, Row, Window
+
+_NAMES: tuple[WindowName, ...] = get_args(WindowName)  # in the order of WINDOWS
+_NO_TOTALS = PaneTotals()
+_NO_VECTOR = zeros()
+
+
+class About(Struct, array_like=True):
+    """What is known of a session beside its sums. Times in ms, panes by number."""
+
+    currency: str | None = None
+    announced: bool = False
+    ended: int | None = None
+    first: int | None = None  # pane
+    last: int = -1  # pane
+    peak: int = 0  # most viewers present in a pane that is forgotten
+    told: int = 0  # the watermark when the host told of it
+
+
+class _Present(Struct, array_like=True):
+    """The end of packed ``PaneTotals``, without unpacking the rest."""
+
+    channels: Raw
+    products: Raw
+    present: int
+
+
+class _Resting(Struct, array_like=True):
+    """The beginning of a packed ``Window``."""
+
+    closed: bool
+    changed: bool
+
+
+_encode = msgpack.Encoder().encode
+_present = msgpack.Decoder(_Present).decode
+_resting = msgpack.Decoder(_Resting).decode
+_pane = msgpack.Decoder(PaneTotals).decode
+_window = msgpack.Decoder(Window).decode
+
+
+class Session:
+    """The totals of one session by pane and source partition, and the windows over them."""
+
+    def __init__(self, session_id: str) -> None:
+        self.id = session_id
+        self.about = About()
+        self.panes: dict[int, dict[int, PaneTotals | bytes]] = {}
+        self.windows: dict[Place, Window | bytes] = {}
+        self._present: dict[int, int] = {}  # by pane, over all partitions
+
+    def replace(self, total: WindowTotal) -> list[Change]:
+        """Keep a total in place of the one before it; returns how the two differ."""
+        old = self.total((total.pane, total.partition))
+        found = _changes(self.id, old, total.totals)
+        if found:
+            about, pane = self.about, total.pane
+            # A copy: who publishes a running total goes on counting in it.
+            self.panes.setdefault(pane, {})[total.partition] = _copy(total.totals)
+            self._present[pane] = self.present(pane) + total.totals.present - old.present
+            about.first = pane if about.first is None else min(about.first, pane)
+            about.last = max(about.last, pane)
+        return found
+
+    def total(self, at: tuple[int, int]) -> PaneTotals:
+        """Return the newest total of a pane and source partition."""
+        pane, partition = at
+        kept = self.panes.get(pane, {}).get(partition, _NO_TOTALS)
+        return _pane(kept) if isinstance(kept, bytes) else kept
+
+    def window(self, place: Place) -> Window | None:
+        """Return a window, unpacked for good; None when nothing happened in it yet."""
+        kept = self.windows.get(place)
+        if isinstance(kept, bytes):
+            kept = self.windows[place] = _window(kept)
+        return kept
+
+    def unpacked(self) -> list[tuple[Place, Window]]:
+        """Return the windows that do not rest: all that are open, and some that are not."""
+        return [(at, kept) for at, kept in self.windows.items() if isinstance(kept, Window)]
+
+    def pack(self, place: Place) -> None:
+        """Let a window rest, and a pane with it if it is the window of that pane alone."""
+        kept = self.windows[place]
+        if not isinstance(kept, bytes):
+            self.windows[place] = _encode(kept)
+        window, first = place
+        if SIZES[window] == 1:
+            pane = self.panes[first]
+            for partition, total in pane.items():
+                pane[partition] = total if isinstance(total, bytes) else _encode(total)
+
+    def present(self, pane: int) -> int:
+        """Return how many viewers were present at the end of a pane."""
+        return self._present.get(pane, 0)
+
+    def presence(self, place: Place) -> tuple[int, int]:
+        """Return how many viewers a window saw at the end of its newest pane, and at most."""
+        window, first = place
+        if place == WHOLE:
+            peak = max(self._present.values(), default=0)
+            return self.present(self.about.last), max(self.about.peak, peak)
+        panes = range(first, first + SIZES[window])
+        seen = [self._present[pane] for pane in panes if pane in self._present]
+        return seen[-1], max(seen)
+
+    def span(self, place: Place) -> tuple[int, int]:
+        """Return the start and the end of a window, in ms."""
+        window, first = place
+        if place == WHOLE:
+            about = self.about
+            end = max((about.last + 1) * PANE_MS, about.ended or 0)
+            return (about.first or 0) * PANE_MS, end
+        return first * PANE_MS, (first + SIZES[window]) * PANE_MS
+
+    def closes_at(self, place: Place, policy: Policy) -> int:
+        """Return when a window closes, in ms; a session that never ends closes by silence."""
+        ended = self.about.ended
+        if place == WHOLE and ended is not None:
+            return ended + policy.grace_ms
+        return self.span(place)[1] + (policy.past_limit_ms if place == WHOLE else policy.grace_ms)
+
+    def row(
+        self, place: Place, scope: Scope, scope_id: str, row: Row, status: Status
+    ) -> ConversionRow:
+        """Return what is published of a row."""
+        kind, sums, (start, end) = place[0], row.sums, self.span(place)
+        present, peak = self.presence(place) if scope == "session" else (None, None)
+        return ConversionRow(
+            session_id=self.id,
+            scope=scope,
+            scope_id=scope_id,
+            window=_NAMES[kind],
+            start=start,
+            end=end,
+            status=status,
+            revision=row.revision,
+            announced=self.about.announced,
+            currency=self.about.currency,
+            counts=counts(sums),
+            people=people(sums, scope),
+            money=money(sums),
+            rates=rates(sums, scope, kind),
+            present=present,
+            peak_present=peak,
+        )
+
+    def forget(self, before: int) -> tuple[list[tuple[int, int]], list[Place]]:
+        """Drop panes before a given one and their windows; the session's window keeps the sums.
+
+        Returns what was dropped: totals by pane and partition, and windows.
+        """
+        panes = [pane for pane in self.panes if pane < before]
+        windows = [at for at in self.windows if at != WHOLE and at[1] < before]
+        totals = [(pane, partition) for pane in panes for partition in self.panes.pop(pane)]
+        for pane in panes:
+            self.about.peak = max(self.about.peak, self._present.pop(pane))
+        for place in windows:
+            del self.windows[place]
+        return totals, windows
+
+    def last_sign(self) -> int:
+        """Return the newest time, in ms, that anything was heard of the session; 0 for never."""
+        about = self.about
+        return max(about.told, about.ended or 0, (about.last + 1) * PANE_MS)
+
+    def restore_total(self, at: tuple[int, int], packed: bytes) -> None:
+        """Put the total of a pane and partition back, once; it stays packed."""
+        pane, partition = at
+        self.panes.setdefault(pane, {})[partition] = packed
+        self._present[pane] = self.present(pane) + _present(packed).present
+
+    def restore_window(self, place: Place, packed: bytes) -> None:
+        """Put a window back; it stays packed if it rests."""
+        known = _resting(packed)
+        rests = known.closed and not known.changed
+        self.windows[place] = packed if rests else _window(packed)
+
+
+def _copy(totals: PaneTotals) -> PaneTotals:
+    return PaneTotals(
+        {name: row.copy() for name, row in totals.channels.items()},
+        {name: row.copy() for name, row in totals.products.items()},
+        totals.present,
+    )
+
+
+def _changes(session_id: str, old: PaneTotals, new: PaneTotals) -> list[Change]:
+    channels = _differences(old.channels, new.channels)
+    products = _differences(old.products, new.products)
+    found: list[Change] = [("channel", name, difference) for name, difference in channels]
+    found += [("product", name, difference) for name, difference in products]
+    whole = _sum(difference for _, difference in channels)
+    if whole or old.present != new.present:
+        found.append(("session", session_id, whole))
+    return found
+
+
+def _differences(
+    old: Mapping[str, Vector], new: Mapping[str, Vector]
+) -> list[tuple[str, Difference]]:
+    return [
+        (name, [(i, a - b) for i, (a, b) in enumerate(zip(now, before, strict=True)) if a != b])
+        for name in {**old, **new}
+        if (now := new.get(name, _NO_VECTOR)) != (before := old.get(name, _NO_VECTOR))
+    ]
+
+
+def _sum(differences: Iterable[Difference]) -> Difference:
+    total: dict[int, int] = {}
+    for difference in differences:
+        for at, by in difference:
+            total[at] = total.get(at, 0) + by
+    return [(at, by) for at, by in total.items() if by]

@@ -1,0 +1,56 @@
+"""START HERE: the way of an event through the core, in the order in which data passes.
+
+``step`` takes events in stream-time order and returns what came of them. It has no clock and
+no dice: time is what events and the watermark say, so the same input gives the same output.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from streams import decisions
+from streams.apply import apply
+from streams.budget import Answer
+from streams.clock import pass_time, reach
+from streams.publish import publish
+from streams.records import Arrival
+from streams.results import Results
+from streams.store import State
+from streams.sweep import sweep
+from streams.totals import Mark, WindowTotal
+
+
+def step(
+    state: State,
+    arrivals: Sequence[Arrival],
+    newest: Mapping[str, int],
+    quiet_ms: Mapping[str, int],
+) -> Results:
+    """Apply events, let time pass, publish what is due, forget what is over.
+
+    ``newest``: the newest event time taken from each topic; ``quiet_ms``: for how long each
+    topic that is caught up has been silent (see ``Watermark.advance``).
+    """
+    results = Results()
+    for event, record in arrivals:
+        reach(state, event.ts, results)
+        apply(state, event, record, results)
+    pass_time(state, newest, quiet_ms, results)
+    publish(state, results)
+    sweep(state)
+    return results
+
+
+def settle(state: State, results: Results, answers: Sequence[Answer]) -> None:
+    """Send the coupons whose budget was granted, suppress the others."""
+    for choice, answer in zip(results.choices, answers, strict=True):
+        decisions.settle(state, choice, answer, results)
+    results.choices = []
+
+
+def merge(state: State, messages: Sequence[WindowTotal | Mark]) -> Results:
+    """Merge the tasks' running totals into rows of the conversion table."""
+    for message in messages:
+        if isinstance(message, Mark):
+            state.conversion.mark(message)
+        else:
+            state.conversion.apply(message)
+    return Results(rows=state.conversion.rows())

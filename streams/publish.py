@@ -1,0 +1,22 @@
+"""When totals go out: once a second of stream time, newest total of each pane that changed."""
+
+from streams.results import Results
+from streams.store import State
+from streams.totals import Mark, WindowTotal
+
+
+def publish(state: State, results: Results) -> None:
+    """Publish the totals that changed, then the watermark: who reads it has read them."""
+    tick = state.progress.clock // state.policy.publish_every_ms
+    if tick <= state.progress.published:
+        return
+    state.progress.published = tick
+    for session in state.sessions.values():
+        if session.unpublished:
+            panes = session.published()
+            session.panes[panes[-1]].present = session.room.present
+            results.totals += (
+                WindowTotal(session.id, pane, state.partition, session.panes[pane])
+                for pane in panes
+            )
+    results.marks.append(Mark(state.partition, state.progress.watermark))

@@ -1,0 +1,155 @@
+"""The partition-scoped map: all that a task remembers, and its changelog records.
+
+A key is a msgpack tuple (kind, session, name), or a key of the conversion table, which begins
+with a letter. A value of None is a tombstone. Dropped whole when the partition goes.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, field, msgpack
+
+from streams.conversion import Conversion
+from streams.order import Source
+from streams.policy import Policy
+from streams.session import Session
+from streams.state import Affinity, Room, Shelf, Visit
+from streams.timers import Timers
+from streams.totals import PaneTotals
+
+#: A changelog record: key, value.
+Put = tuple[bytes, bytes | None]
+
+VISIT, PANE, AFFINITY, SHELF, ROOM, TASK = range(6)
+
+_encode = msgpack.Encoder().encode
+_key: msgpack.Decoder[tuple[int, str, str | int]] = msgpack.Decoder(tuple[int, str, str | int])
+_VALUES: dict[int, msgpack.Decoder[Struct]] = {
+    VISIT: msgpack.Decoder(Visit),
+    PANE: msgpack.Decoder(PaneTotals),
+    AFFINITY: msgpack.Decoder(Affinity),
+    SHELF: msgpack.Decoder(Shelf),
+    ROOM: msgpack.Decoder(Room),
+}
+
+
+class Progress(Struct, array_like=True):
+    """How far a task has come in stream time, and in the logs that every task reads whole."""
+
+    clock: int = 0
+    watermark: int | None = None
+    published: int = 0  # the last publishing tick
+    swept: int = 0  # the last pane that was swept
+    newest: list[tuple[str, int, int]] = field(default_factory=list)  # topic, partition, time
+    host_offsets: dict[int, int] = field(default_factory=dict)  # partition: next offset
+
+
+class State:
+    """Everything that one task remembers."""
+
+    def __init__(self, partition: int, partitions: int, policy: Policy) -> None:
+        self.partition = partition
+        self.partitions = partitions
+        self.policy = policy
+        self.sessions: dict[str, Session] = {}
+        self.timers = Timers()
+        self.conversion = Conversion(partitions, policy)
+        self.progress = Progress()
+        self._gone: list[bytes] = []
+
+    def session(self, session_id: str) -> Session:
+        """Return the session, opened when it is new."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            session = self.sessions[session_id] = Session(session_id)
+        return session
+
+    def tell_conversion(self, session: Session) -> None:
+        """Tell the conversion table what the host said of the session."""
+        shelf = session.shelf
+        self.conversion.announce(session.id, currency=shelf.currency, announced=shelf.announced)
+        if shelf.ended is not None:
+            self.conversion.end(session.id, shelf.ended)
+
+    def drop_visit(self, session: Session, viewer_id: str) -> None:
+        """Forget a visit."""
+        if session.visits.pop(viewer_id, None) is not None:
+            session.changed_visits[viewer_id] = None
+
+    def drop_pane(self, session: Session, index: int) -> None:
+        """Forget a pane."""
+        if session.panes.pop(index, None) is not None:
+            session.forget_pane(index)
+            self._gone.append(_encode((PANE, session.id, index)))
+
+    def drop_session(self, session: Session) -> None:
+        """Forget a session and all that belongs to it."""
+        gone = [(VISIT, session.id, viewer_id) for viewer_id in session.visits]
+        gone += [(VISIT, session.id, v) for v, kept in session.changed_visits.items() if not kept]
+        gone += [(PANE, session.id, index) for index in session.panes]  # type: ignore[misc]
+        gone += [(AFFINITY, session.id, product_id) for product_id in session.affinity]
+        gone += [(SHELF, session.id, ""), (ROOM, session.id, "")]
+        self._gone += map(_encode, gone)
+        del self.sessions[session.id]
+
+    def puts(self, newest: Mapping[Source, int]) -> Iterator[Put]:
+        """Yield one record per key that changed since the last call."""
+        for session in self.sessions.values():
+            if session.is_changed():
+                yield from _session_puts(session)
+        yield from ((key, None) for key in self._gone)
+        self._gone = []
+        yield from self.conversion.puts()
+        self.progress.newest = [(topic, p, ts) for (topic, p), ts in newest.items()]
+        yield _encode((TASK, "", "")), _encode(self.progress)
+
+    def restore(self, records: Mapping[bytes, bytes]) -> None:
+        """Fill an empty state from the newest value of each key.
+
+        Raises ValueError, naming the key, when a record cannot be read: better no task than
+        one that forgot something.
+        """
+        for key, value in records.items():
+            try:
+                if key[0] < 0x80:  # noqa: PLR2004 - a letter; a msgpack tuple begins above
+                    self.conversion.restore(key, value)
+                else:
+                    self._restore_one(*_key.decode(key), value)
+            except Exception as exc:
+                raise ValueError(f"changelog record {key!r} cannot be read: {exc}") from exc
+        self.conversion.restored()
+
+    def _restore_one(self, kind: int, session_id: str, name: str | int, value: bytes) -> None:
+        if kind == TASK:
+            self.progress = msgpack.decode(value, type=Progress)
+            return
+        session = self.session(session_id)
+        restored = _VALUES[kind].decode(value)
+        if kind == VISIT:
+            visit: Visit = restored  # type: ignore[assignment]
+            session.visits[name] = visit  # type: ignore[index]
+            if visit.due:
+                self.timers.set(visit.due, session_id, name)  # type: ignore[arg-type]
+        elif kind == PANE:
+            session.panes[name] = restored  # type: ignore[index,assignment]
+        elif kind == AFFINITY:
+            session.affinity[name] = restored  # type: ignore[index,assignment]
+        elif kind == SHELF:
+            session.shelf = restored  # type: ignore[assignment]
+            self.tell_conversion(session)
+        else:
+            session.room = restored  # type: ignore[assignment]
+
+
+def _session_puts(session: Session) -> Iterator[Put]:
+    sid = session.id
+    for viewer_id, visit in session.changed_visits.items():
+        yield _encode((VISIT, sid, viewer_id)), visit and _encode(visit)
+    for index in session.changed_panes:
+        yield _encode((PANE, sid, index)), _encode(session.panes[index])
+    for product_id in session.changed_affinity:
+        yield _encode((AFFINITY, sid, product_id)), _encode(session.affinity[product_id])
+    if session.changed_shelf:
+        yield _encode((SHELF, sid, "")), _encode(session.shelf)
+    if session.changed_room:
+        yield _encode((ROOM, sid, "")), _encode(session.room)
+    session.settled()

@@ -1,0 +1,110 @@
+"""Visits: who is in the room, since when, and how lively."""
+
+from math import exp
+
+from streams import propose
+from streams.session import Session
+from streams.state import Visit
+from streams.store import State
+from streams.timers import NEVER
+from streams.totals import BOUNCED, MATURED, PANE_MS, RETAINED, WATCH_MS, Vector, channel_row
+
+BOUNCE_MS = 3_000
+MATURITY_MS = 300_000
+#: A present viewer is looked at again after this much silence; a heartbeat is due each 10 s.
+LOOK_EVERY_MS = 20_000
+#: Time constants of the decayed counts, and of the room's leave rate.
+SHORT_MS, LONG_MS, LEAVES_MS = 30_000, 300_000, 60_000
+
+
+def follow(state: State, session: Session, viewer_id: str, visit: Visit, ts: int) -> int:
+    """Note that the viewer was there at ``ts``; returns the watch time that this adds, in ms."""
+    ahead = ts - visit.last
+    if ahead < 0:
+        return 0  # late: it says nothing about now
+    visit.last = ts
+    if visit.present:
+        visit.watch_ms += ahead
+        return ahead
+    _enter(session, visit, ts)
+    schedule(state, session.id, viewer_id, visit)
+    return 0
+
+
+def _enter(session: Session, visit: Visit, ts: int) -> None:
+    visit.present = True
+    visit.entered = visit.acted = ts
+    visit.first = visit.first or ts
+    session.room.present += 1
+    session.changed_room = True
+
+
+def leave(session: Session, visit: Visit, ts: int, row: Vector) -> bool:
+    """End the viewer's stay, if there is one that can have ended then."""
+    if not visit.present or ts < visit.last:
+        return False
+    if ts - visit.entered < BOUNCE_MS:
+        row[BOUNCED] += 1
+    visit.present = visit.at_risk = False
+    visit.last = ts
+    room = session.room
+    room.leaves = room.leaves * exp(-max(ts - room.left_at, 0) / LEAVES_MS) + 1
+    room.left_at = max(ts, room.left_at)
+    room.present -= 1
+    session.changed_room = True
+    return True
+
+
+def rate(visit: Visit, ts: int) -> None:
+    """Bring the decayed counts up to ``ts``."""
+    elapsed = ts - visit.rated_at
+    if elapsed <= 0:
+        return
+    visit.rated_at = ts
+    short, long = exp(-elapsed / SHORT_MS), exp(-elapsed / LONG_MS)
+    visit.likes_30s *= short
+    visit.comments_30s *= short
+    visit.clicks_30s *= short
+    visit.likes_5m *= long
+    visit.comments_5m *= long
+    visit.clicks_5m *= long
+
+
+def schedule(state: State, session_id: str, viewer_id: str, visit: Visit) -> None:
+    """Set the visit's timer to the earliest thing that it waits for."""
+    due = _next_due(state, visit)
+    if due not in (visit.due, NEVER):
+        state.timers.set(due, session_id, viewer_id)
+    visit.due = 0 if due == NEVER else due
+
+
+def _next_due(state: State, visit: Visit) -> int:
+    policy = state.policy
+    now = state.progress.clock - policy.watermark_bound_ms
+    due = NEVER
+    if visit.present:
+        looks = max(now - visit.last, 0) // LOOK_EVERY_MS + 1
+        due = visit.last + min(looks * LOOK_EVERY_MS, policy.silence_ms)
+    if visit.first and not visit.matured:
+        due = min(due, visit.first + MATURITY_MS)
+    if visit.cart:
+        due = min(due, propose.next_due(visit, policy) or NEVER)
+    for coupon in visit.coupons or ():
+        if coupon.status == "sent":
+            due = min(due, coupon.expires_at)
+    return due
+
+
+def mature(session: Session, visit: Visit) -> None:
+    """Count the visit into the five-minute retention, once."""
+    visit.matured = True
+    totals = session.pane((visit.first + MATURITY_MS) // PANE_MS)
+    row = channel_row(totals, visit.channel)
+    row[MATURED] += 1
+    if visit.present:
+        row[RETAINED] += 1
+
+
+def watched(row: Vector, watch_ms: int) -> None:
+    """Count watch time."""
+    row[WATCH_MS] += watch_ms
