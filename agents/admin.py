@@ -11,10 +11,15 @@ from agents.settings import Settings
 from agents.topics import Found, TopicSpec
 
 _CONNECT_S = 3.0
+_ALREADY_EXISTS = 36  # Kafka's error code: somebody else made it a moment ago
 
 
 class Unreachable(Exception):  # noqa: N818 - it reads as what it says: the broker is unreachable
     """Nothing answers where the settings say that a Kafka or a Redis is."""
+
+
+class Refused(Exception):  # noqa: N818 - as above
+    """The broker answers, but will not do what was asked."""
 
 
 def knock(settings: Settings) -> None:
@@ -105,8 +110,10 @@ def _cleanup_policies(admin: Any, names: Iterable[str]) -> dict[str, str]:
 def create(admin: Any, specs: list[TopicSpec], *, dry_run: bool) -> None:
     """Make these topics; with ``dry_run`` the broker only says whether it would.
 
-    Raises kafka.errors.KafkaError with the broker's reason.
+    Raises Refused with the broker's reasons; what it did make stays.
     """
+    from kafka.errors import IncompatibleBrokerVersion, UnknownBrokerIdError  # noqa: PLC0415 - loaded with the admin client
+
     wanted = {
         spec.name: {
             "num_partitions": spec.partitions,
@@ -115,5 +122,25 @@ def create(admin: Any, specs: list[TopicSpec], *, dry_run: bool) -> None:
         }
         for spec in specs
     }
-    if wanted:
-        admin.create_topics(wanted, validate_only=dry_run, wait_for_metadata=not dry_run)
+    if not wanted:
+        return
+    try:
+        answer = admin.create_topics(wanted, validate_only=dry_run, raise_errors=False)
+    except (IncompatibleBrokerVersion, UnknownBrokerIdError) as error:
+        reason = "this broker makes no topics on request; the demo's makes them when they are used"
+        raise Refused(reason) from error
+    _raise_refused(answer["topics"])
+    if not dry_run:
+        admin.wait_for_topics(list(wanted))
+
+
+def _raise_refused(answers: list[dict[str, Any]]) -> None:
+    """Raise Refused, with each reason once and the topics that it holds for."""
+    topics_by_reason: dict[str, list[str]] = {}
+    for answer in answers:
+        if answer["error_code"] not in {0, _ALREADY_EXISTS}:
+            reason = answer["error_message"] or f"error {answer['error_code']}"
+            topics_by_reason.setdefault(reason, []).append(answer["name"])
+    if topics_by_reason:
+        reasons = (f"{reason} ({', '.join(names)})" for reason, names in topics_by_reason.items())
+        raise Refused(f"the broker refused: {'; '.join(reasons)}")

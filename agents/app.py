@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,10 +19,9 @@ from agents.meters import Meters
 from agents.parts import Parts
 from agents.settings import Settings
 from agents.tasks import TaskSet
-from agents.topics import names_by_topic
 from agents.views import Views
 from schemas.codec import BatchDecoder
-from schemas.events import EVENT_TYPES
+from schemas.events import EVENT_TYPES, Event
 
 log = logging.getLogger(__name__)
 
@@ -142,9 +142,7 @@ def new_app(settings: Settings) -> App:
 
 def _decoders(settings: Settings) -> dict[str, BatchDecoder]:
     """Return a decoder for each input topic, for the types that it carries."""
-    by_name = {kind.__name__: kind for kind in EVENT_TYPES}
-    return {
-        topic: BatchDecoder(by_name[name] for name in names if name in by_name)
-        for topic, names in names_by_topic(settings).items()
-        if any(name in by_name for name in names)
-    }
+    carried: defaultdict[str, list[type[Event]]] = defaultdict(list)
+    for kind in EVENT_TYPES:
+        carried[settings.topic_of(kind.__name__)].append(kind)
+    return {topic: BatchDecoder(kinds) for topic, kinds in carried.items()}

@@ -123,6 +123,7 @@ _UNREACHABLE = {
     ("builtins", "ConnectionError"),
 }
 _REFUSED = {
+    ("agents.admin", "Refused"),
     ("kafka.errors", "KafkaError"),
     ("aiokafka.errors", "KafkaError"),
     ("redis.exceptions", "RedisError"),

@@ -6,6 +6,7 @@ until its task is ready (and while it has too much waiting), input offsets are c
 task's transaction and not by Faust, and only committed records are read.
 """
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from agents.settings import Settings
 #: A fetch must come back soon: the next one for a busy partition waits for it.
 FETCH_WAIT_MS = 50
 FETCH_BYTES = 2 << 20
+#: A position that stands at the end for so long has nothing more to hand out.
+TAIL_S = 0.2
 
 
 class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust is untyped
@@ -51,6 +54,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._open: set[TP] = set()
+        self._tails: dict[TP, tuple[int | None, float]] = {}
 
     def _new_consumer_thread(self) -> LaneThread:
         return LaneThread(self, loop=self.loop, beacon=self.beacon)
@@ -89,15 +93,27 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         """Commit nothing: offsets go with the task's transaction."""
         return bool(offsets)
 
-    def is_caught_up(self, tp: TP) -> bool:
-        """Tell whether the partition was read to its end, as far as the broker last said."""
+    def is_caught_up(self, tp: TP, received: int) -> bool:
+        """Tell whether everything up to the partition's end, as last fetched, was received."""
+        position, end = self._place(tp)
+        if end is None or received >= end:
+            return end is not None
+        # What is left may be transaction markers only: read over, but never handed out.
+        before, since_s = self._tails.get(tp, (None, 0.0))
+        if before != position:
+            self._tails[tp] = position, time.monotonic()
+            return False
+        return position is not None and position >= end and time.monotonic() - since_s > TAIL_S
+
+    def _place(self, tp: TP) -> tuple[int | None, int | None]:
+        """Return the position and the end (last stable offset) of a partition, if known."""
         consumer = self._thread._consumer  # noqa: SLF001 - there is no public way to ask
         subscription = consumer._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment
-        state = assignment and assignment.tps and assignment.state_value(TopicPartition(*tp))
-        if not state or not state.has_valid_position or state.lso is None:
-            return False
-        return bool(state.position >= state.lso)
+        if not assignment or TopicPartition(*tp) not in assignment.tps:
+            return None, None
+        state = assignment.state_value(TopicPartition(*tp))
+        return (state.position, state.lso) if state.has_valid_position else (None, None)
 
     async def committed(self, tp: TP) -> int | None:
         """Return the group's committed offset of a partition."""
@@ -108,7 +124,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
     async def rewind(self, tp: TP, offset: int | None) -> None:
         """Read a partition from an offset on; ``None``: from its beginning."""
         if offset is None:
-            await self.seek_to_beginning(tp)
+            await self._thread.seek_to_beginning(TopicPartition(*tp))
         else:
             await self.seek_wait({tp: offset})
         self._read_offset[tp] = offset

@@ -21,7 +21,5 @@ def run(settings: Settings, *, metrics_port: int | None = None) -> None:
     faust.Worker(
         worker.app,
         loglevel=settings.log_level.lower(),
-        loghandlers=[],
         redirect_stdouts=False,
-        override_logging=True,
     ).execute_from_commandline()

@@ -111,8 +111,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         return config
 
     def kafka_python_config(self) -> dict[str, Any]:
-        """Return the connection arguments of every kafka-python client: the same names."""
-        return self.aiokafka_config()
+        """Return the connection arguments of every kafka-python client.
+
+        They speak the protocol of Kafka 2.3, which every broker up to 4.x understands: the way
+        in which newer clients open a connection fails at the demo's embedded broker.
+        """
+        return self.aiokafka_config() | {"api_version": (2, 3)}
 
     def confluent_config(self) -> dict[str, Any]:
         """Return the connection properties of every confluent-kafka client."""
@@ -142,11 +146,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     def _ssl_context(self) -> Any:
         import ssl  # noqa: PLC0415 - only where TLS is used; it costs every command 15 ms
 
-        context = ssl.create_default_context(cafile=self.kafka_ssl_ca_file)
-        if self.kafka_ssl_cert_file is not None:
-            context.load_cert_chain(
-                self.kafka_ssl_cert_file, self.kafka_ssl_key_file, self.kafka_ssl_key_password
-            )
+        key = "kafka_ssl_ca_file"
+        try:
+            context = ssl.create_default_context(cafile=self.kafka_ssl_ca_file)
+            key = "kafka_ssl_cert_file"
+            if self.kafka_ssl_cert_file is not None:
+                password = self.kafka_ssl_key_password or ""  # None would ask on the terminal
+                context.load_cert_chain(self.kafka_ssl_cert_file, self.kafka_ssl_key_file, password)
+        except OSError as error:
+            fix = "name PEM files that belong together, and the key's password"
+            variable = sources.variable_of(key)
+            raise SettingsError(variable, str(error), source="settings", fix=fix) from error
         return context
 
 

@@ -5,7 +5,7 @@ the task before, at the broker.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -16,7 +16,7 @@ from agents.settings import Settings
 _BATCH_BYTES = 512 << 10
 _REQUEST_BYTES = 8 << 20
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 
 
 class Out(NamedTuple):
@@ -26,7 +26,7 @@ class Out(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Headers | None = None
 
 
 class Transactions:
@@ -85,6 +85,6 @@ class Transactions:
 
 def _append(batch: BatchBuilder, record: Out, now_ms: int) -> bool:
     return (
-        batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers)
+        batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers or [])
         is not None
     )

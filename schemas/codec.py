@@ -7,7 +7,7 @@ newline is an error, nor inside an object or an array, where no value may follow
 a comma. So no value reaches into the next one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Union
 
 import msgspec
@@ -36,7 +36,7 @@ class Rejection(Struct, frozen=True):
 class BatchDecoder:
     """Decodes the records of one topic, which carries the given event types."""
 
-    def __init__(self, types: Iterable[type[Event]]) -> None:
+    def __init__(self, types: Sequence[type[Event]]) -> None:
         self._names = sorted(t.__name__ for t in types)
         union: Any = Union[tuple(types)]  # noqa: UP007 - built at run time
         self._decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(union)

@@ -8,19 +8,19 @@ table restored from there goes on with the same rows.
 
 from heapq import heapify, heappop, heappush
 
-from msgspec import Struct, msgpack
+from msgspec import msgpack
 
 from schemas.results import ConversionRow
+from streams.changelog import ABOUT, FRESH, MARKS, TOTAL, WINDOW, Unsaved, parse_key
 from streams.marks import Marks
 from streams.merge import About, Session
 from streams.policy import Policy
 from streams.totals import PANE_MS, Mark, WindowTotal
-from streams.window import BLOCK, WHOLE, Place, Window, places
+from streams.window import BLOCK, WHOLE, Change, Place, Window, places
 
 #: A session's window; keys sort in the order in which rows are published.
 Key = tuple[str, Place]
 
-_MARKS = b"k\0"
 _encode = msgpack.Encoder().encode
 _about = msgpack.Decoder(About).decode
 _marks = msgpack.Decoder(Marks).decode
@@ -38,12 +38,11 @@ class Conversion:
         self._policy = policy
         self._marks = Marks(partitions)
         self._sessions: dict[str, Session] = {}
+        self._fresh: dict[tuple[str, int, int], bytes] = {}  # totals that are not merged yet
         self._open: set[Key] = set()  # changed, still open
         self._late: set[Key] = set()  # changed, although closed
         self._due: list[tuple[int, Key]] = []  # heap: when each open window may close, in ms
-        self._unsaved: dict[bytes, Struct | None] = {}  # by changelog key; None: gone
-
-    # --- what comes in -------------------------------------------------------------------
+        self._unsaved = Unsaved()
 
     @property
     def watermark(self) -> int | None:
@@ -53,31 +52,20 @@ class Conversion:
     def mark(self, mark: Mark) -> None:
         """Take a task's newest watermark. Raises ValueError for an impossible partition."""
         self._marks.hear(mark)
-        self._unsaved[_MARKS] = self._marks
+        self._unsaved.put(self._marks, MARKS)
 
     def apply(self, total: WindowTotal) -> None:
         """Take a task's newest total of a pane. Raises ValueError for an impossible partition.
 
-        The windows that hold the pane change by what is new in it; a repeat changes nothing.
+        Totals come much oftener than rows go out, so it is only kept until the next rows.
         """
         self._marks.check(total.partition)
         if total.pane < self._marks.forgotten:
             self.too_late += 1
             return
-        session = self._session(total.session_id)
-        span = session.span(WHOLE)
-        changes = session.replace(total)
-        if not changes:
-            return
-        at = total.pane, total.partition
-        self._unsaved[_key(b"m", session.id, at)] = session.total(at)
-        for place in places(total.pane):
-            window = session.window(place) or self._begin(session, place)
-            window.add(changes, place[0])
-            if place == WHOLE and session.span(WHOLE) != span:
-                self._save_about(session)
-                window.change_all()
-            self._note(session, place, window)
+        packed = _encode(total.totals)
+        self._fresh[total.session_id, total.pane, total.partition] = packed
+        self._unsaved.put(packed, FRESH, total.session_id, (total.pane, total.partition))
 
     def announce(self, session_id: str, *, currency: str | None, announced: bool) -> None:
         """Say what the host told of a session; the rows of closed windows stay as they were."""
@@ -87,11 +75,9 @@ class Conversion:
             return
         about.currency, about.announced = currency, announced
         about.told = about.told or self.watermark or 0
-        self._save_about(session)
-        for place, window in session.unpacked():
-            if not window.closed:
-                window.change_all()
-                self._note(session, place, window)
+        self._unsaved.put(about, ABOUT, session_id)
+        for place in session.open_windows():
+            self._change_all(session, place)
 
     def end(self, session_id: str, ts: int) -> None:
         """Say that a session ended at ``ts``, in ms: its own window closes a grace later."""
@@ -100,14 +86,10 @@ class Conversion:
         if about.ended is not None and about.ended >= ts:
             return
         about.ended = ts
-        self._save_about(session)
-        for place, window in session.unpacked():
-            if place == WHOLE and not window.closed:
-                heappush(self._due, (session.closes_at(place, self._policy), (session.id, place)))
-                window.change_all()
-                self._note(session, place, window)
-
-    # --- what goes out -------------------------------------------------------------------
+        self._unsaved.put(about, ABOUT, session_id)
+        if WHOLE in session.open_windows():
+            heappush(self._due, (session.closes_at(WHOLE, self._policy), (session_id, WHOLE)))
+            self._change_all(session, WHOLE)
 
     def rows(self) -> list[ConversionRow]:
         """Return the rows to publish now, by session, window, start, scope and id.
@@ -115,16 +97,103 @@ class Conversion:
         Rows of open windows wait until ``policy.publish_every_ms`` have passed since such
         rows were last returned; rows of closed windows are returned at once.
         """
-        self._close()
+        due = self._marks.is_due(self._policy.publish_every_ms)
+        if due or self._is_something_closed():
+            self._merge()
+            self._close()
         keys, self._late = self._late, set()
-        if self._open and self._marks.is_due(self._policy.publish_every_ms):
+        if due and self._open:
             keys |= self._open
             self._open = set()
             self._marks.show()
-            self._unsaved[_MARKS] = self._marks
+            self._unsaved.put(self._marks, MARKS)
         rows = [row for key in sorted(keys) for row in self._publish(*key)]
         self._forget()
         return rows
+
+    def puts(self) -> list[tuple[bytes, bytes | None]]:
+        """Return one changelog record per key that changed since the last call; None: gone."""
+        return self._unsaved.take()
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Put back what ``puts`` said last of one key; once for each key, in any order.
+
+        Raises ValueError for a key of no known kind and for a value that cannot be read.
+        """
+        kind, session_id, at = parse_key(key)
+        if kind == MARKS:
+            self._marks = self._marks.replaced(_marks(value))
+        elif kind == FRESH:
+            self._fresh[session_id, *at] = value
+        elif kind == ABOUT:
+            self._session(session_id).about = _about(value)
+        elif kind == TOTAL:
+            self._session(session_id).restore_total(at, value)
+        else:
+            self._session(session_id).restore_window(at, value)
+
+    def restored(self) -> None:
+        """Make ready what follows from the records, after the last of them."""
+        self._open, self._late, self._due = set(), set(), []
+        for session in self._sessions.values():
+            for place, window in session.windows.items():
+                if isinstance(window, Window):
+                    self._note(session, place, window)
+            for place in session.open_windows():
+                self._due.append((session.closes_at(place, self._policy), (session.id, place)))
+        heapify(self._due)
+        self._unsaved = Unsaved()  # all of it has just been read
+
+    def _session(self, session_id: str) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = self._sessions[session_id] = Session(session_id)
+        return session
+
+    def _is_something_closed(self) -> bool:
+        """Tell whether an open window may close, or a total is fresh for a closed one."""
+        watermark = self.watermark
+        if watermark is None:
+            return False
+        oldest = min((pane for _, pane, _ in self._fresh), default=None)
+        if oldest is not None and (oldest + 1) * PANE_MS + self._policy.grace_ms <= watermark:
+            return True
+        return bool(self._due) and self._due[0][0] <= watermark
+
+    def _merge(self) -> None:
+        fresh, self._fresh = self._fresh, {}
+        for (session_id, *at), packed in fresh.items():
+            pane, partition = at
+            self._unsaved.put(None, FRESH, session_id, (pane, partition))
+            session = self._session(session_id)
+            span = session.span(WHOLE)
+            changes = session.replace((pane, partition), packed)
+            if changes:
+                self._unsaved.put(packed, TOTAL, session_id, (pane, partition))
+                self._add(session, pane, changes)
+            if session.span(WHOLE) != span:
+                self._unsaved.put(session.about, ABOUT, session_id)
+                self._change_all(session, WHOLE)
+
+    def _add(self, session: Session, pane: int, changes: list[Change]) -> None:
+        for place in places(pane):
+            window = session.window(place)
+            if window is None:
+                window = session.windows[place] = Window()
+                heappush(self._due, (session.closes_at(place, self._policy), (session.id, place)))
+            window.add(changes, place[0])
+            self._note(session, place, window)
+
+    def _change_all(self, session: Session, place: Place) -> None:
+        window = session.window(place)
+        if window is not None:
+            window.change_all()
+            self._note(session, place, window)
+
+    def _note(self, session: Session, place: Place, window: Window) -> None:
+        self._unsaved.put(window, WINDOW, session.id, place)
+        if window.changed:
+            (self._late if window.closed else self._open).add((session.id, place))
 
     def _close(self) -> None:
         watermark = self.watermark
@@ -139,9 +208,8 @@ class Conversion:
                 heappush(self._due, (closes_at, key))
                 continue
             window.closed = True
-            window.change_all()
             self._open.discard(key)
-            self._note(session, place, window)
+            self._change_all(session, place)
 
     def _publish(self, session_id: str, place: Place) -> list[ConversionRow]:
         session = self._sessions[session_id]
@@ -153,69 +221,6 @@ class Conversion:
             session.pack(place)
         return [session.row(place, *row) for row in published]
 
-    # --- what is remembered ----------------------------------------------------------------
-
-    def puts(self) -> list[tuple[bytes, bytes | None]]:
-        """Return one changelog record per key that changed since the last call; None: gone."""
-        unsaved, self._unsaved = self._unsaved, {}
-        return [(key, _encode(kept) if kept is not None else None) for key, kept in unsaved.items()]
-
-    def restore(self, key: bytes, value: bytes) -> None:
-        """Put back what ``puts`` said last of one key; once for each key, in any order.
-
-        Raises ValueError for a key of no known kind and for a value that cannot be read.
-        """
-        kind, _, rest = key.partition(b"\0")
-        if kind == b"k":
-            self._restore_marks(_marks(value))
-        elif kind == b"s":
-            self._session(rest.decode()).about = _about(value)
-        elif kind in {b"m", b"w"}:
-            session_id, first, second = rest.rsplit(b"\0", 2)
-            session = self._session(session_id.decode())
-            put_back = session.restore_total if kind == b"m" else session.restore_window
-            put_back((int(first), int(second)), value)
-        else:
-            raise ValueError(f"{key!r} is no record of the conversion table")
-
-    def _restore_marks(self, marks: Marks) -> None:
-        if marks.partitions != self._marks.partitions:
-            raise ValueError(
-                f"the changelog is of {marks.partitions} partitions, this task merges "
-                f"{self._marks.partitions}: keep the number, or begin with new topics"
-            )
-        self._marks = marks
-
-    def restored(self) -> None:
-        """Make ready what follows from the records, after the last of them."""
-        self._open, self._late, self._due, self._unsaved = set(), set(), [], {}
-        for session in self._sessions.values():
-            for place, window in session.unpacked():
-                self._note(session, place, window)
-                if not window.closed:
-                    self._due.append((session.closes_at(place, self._policy), (session.id, place)))
-        heapify(self._due)
-        self._unsaved.clear()
-
-    def _session(self, session_id: str) -> Session:
-        session = self._sessions.get(session_id)
-        if session is None:
-            session = self._sessions[session_id] = Session(session_id)
-        return session
-
-    def _begin(self, session: Session, place: Place) -> Window:
-        window = session.windows[place] = Window()
-        heappush(self._due, (session.closes_at(place, self._policy), (session.id, place)))
-        return window
-
-    def _save_about(self, session: Session) -> None:
-        self._unsaved[_about_key(session.id)] = session.about
-
-    def _note(self, session: Session, place: Place, window: Window) -> None:
-        self._unsaved[_key(b"w", session.id, place)] = window
-        if window.changed:
-            (self._late if window.closed else self._open).add((session.id, place))
-
     def _forget(self) -> None:
         """Drop what the watermark has left too far behind, in whole blocks."""
         policy, watermark = self._policy, self.watermark
@@ -225,26 +230,20 @@ class Conversion:
         before = oldest_ms // PANE_MS // BLOCK * BLOCK
         if before > self._marks.forgotten:
             self._marks.forgotten = before
-            self._unsaved[_MARKS] = self._marks
+            self._unsaved.put(self._marks, MARKS)
             for session in list(self._sessions.values()):
                 self._forget_in(session, before, watermark)
 
     def _forget_in(self, session: Session, before: int, watermark: int) -> None:
         totals, windows = session.forget(before)
-        gone = [_key(b"m", session.id, at) for at in totals]
-        gone += [_key(b"w", session.id, place) for place in windows]
+        for at in totals:
+            self._unsaved.put(None, TOTAL, session.id, at)
+        for place in windows:
+            self._unsaved.put(None, WINDOW, session.id, place)
         if not session.last_sign():
             session.about.told = watermark  # the host told of it before there was a watermark
-        self._save_about(session)
+        self._unsaved.put(session.about, ABOUT, session.id)
         if not session.panes and session.last_sign() < before * PANE_MS:
             del self._sessions[session.id]
-            gone += [_key(b"w", session.id, WHOLE), _about_key(session.id)]
-        self._unsaved.update(dict.fromkeys(gone))
-
-
-def _about_key(session_id: str) -> bytes:
-    return b"s\0" + session_id.encode()
-
-
-def _key(kind: bytes, session_id: str, at: tuple[int, int]) -> bytes:
-    return b"%b\0%b\0%d\0%d" % (kind, session_id.encode(), *at)
+            self._unsaved.put(None, WINDOW, session.id, WHOLE)
+            self._unsaved.put(None, ABOUT, session.id)

@@ -52,3 +52,12 @@ class Marks(Struct, array_like=True):
     def _ends(self) -> tuple[int, int] | tuple[()]:
         marks = [m for m in self.newest.values() if m is not None]
         return (min(marks), max(marks)) if marks else ()
+
+    def replaced(self, restored: "Marks") -> "Marks":
+        """Return the restored marks; raises ValueError when they are of other tasks."""
+        if restored.partitions != self.partitions:
+            raise ValueError(
+                f"the changelog is of {restored.partitions} partitions, this task merges "
+                f"{self.partitions}: keep the number, or begin with new topics"
+            )
+        return restored

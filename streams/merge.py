@@ -1,8 +1,8 @@
 """One session's running totals, merged: what is new in a total flows into four windows.
 
 A window is a plain sum. So when a total replaces the one before it, only the difference is
-added, to the window of each size that holds the pane. Totals and windows that are closed rest
-packed, as the bytes of their changelog record, until something late comes for them.
+added, to the window of each size that holds the pane. Totals, and windows that are closed,
+are kept packed, as the bytes of their changelog record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,11 @@ from schemas.results import ConversionRow, Scope, Status
 from schemas.results import Window as WindowName
 from streams.policy import Policy
 from streams.rates import counts, money, people, rates
-from streams.totals import PANE_MS, PaneTotals, Vector, WindowTotal, zeros
+from streams.totals import PANE_MS, PaneTotals, Vector, zeros
 from streams.window import SIZES, WHOLE, Change, Difference, Place, Row, Window
+
+#: Whose total it is: a pane and a source partition.
+At = tuple[int, int]
 
 _NAMES: tuple[WindowName, ...] = get_args(WindowName)  # in the order of WINDOWS
 _NO_TOTALS = PaneTotals()
@@ -52,7 +55,7 @@ class _Resting(Struct, array_like=True):
 _encode = msgpack.Encoder().encode
 _present = msgpack.Decoder(_Present).decode
 _resting = msgpack.Decoder(_Resting).decode
-_pane = msgpack.Decoder(PaneTotals).decode
+_totals = msgpack.Decoder(PaneTotals).decode
 _window = msgpack.Decoder(Window).decode
 
 
@@ -62,28 +65,23 @@ class Session:
     def __init__(self, session_id: str) -> None:
         self.id = session_id
         self.about = About()
-        self.panes: dict[int, dict[int, PaneTotals | bytes]] = {}
+        self.panes: dict[int, dict[int, bytes]] = {}
         self.windows: dict[Place, Window | bytes] = {}
         self._present: dict[int, int] = {}  # by pane, over all partitions
 
-    def replace(self, total: WindowTotal) -> list[Change]:
+    def replace(self, at: At, packed: bytes) -> list[Change]:
         """Keep a total in place of the one before it; returns how the two differ."""
-        old = self.total((total.pane, total.partition))
-        found = _changes(self.id, old, total.totals)
+        pane, partition = at
+        before = self.panes.get(pane, {}).get(partition)
+        old, new = _totals(before) if before else _NO_TOTALS, _totals(packed)
+        found = _changes(self.id, old, new)
         if found:
-            about, pane = self.about, total.pane
-            # A copy: who publishes a running total goes on counting in it.
-            self.panes.setdefault(pane, {})[total.partition] = _copy(total.totals)
-            self._present[pane] = self.present(pane) + total.totals.present - old.present
+            self.panes.setdefault(pane, {})[partition] = packed
+            self._present[pane] = self.present(pane) + new.present - old.present
+            about = self.about
             about.first = pane if about.first is None else min(about.first, pane)
             about.last = max(about.last, pane)
         return found
-
-    def total(self, at: tuple[int, int]) -> PaneTotals:
-        """Return the newest total of a pane and source partition."""
-        pane, partition = at
-        kept = self.panes.get(pane, {}).get(partition, _NO_TOTALS)
-        return _pane(kept) if isinstance(kept, bytes) else kept
 
     def window(self, place: Place) -> Window | None:
         """Return a window, unpacked for good; None when nothing happened in it yet."""
@@ -92,20 +90,19 @@ class Session:
             kept = self.windows[place] = _window(kept)
         return kept
 
-    def unpacked(self) -> list[tuple[Place, Window]]:
-        """Return the windows that do not rest: all that are open, and some that are not."""
-        return [(at, kept) for at, kept in self.windows.items() if isinstance(kept, Window)]
+    def open_windows(self) -> list[Place]:
+        """Return the windows that are still open; they are never packed."""
+        return [
+            place
+            for place, kept in self.windows.items()
+            if isinstance(kept, Window) and not kept.closed
+        ]
 
     def pack(self, place: Place) -> None:
-        """Let a window rest, and a pane with it if it is the window of that pane alone."""
+        """Let a window rest."""
         kept = self.windows[place]
-        if not isinstance(kept, bytes):
+        if isinstance(kept, Window):
             self.windows[place] = _encode(kept)
-        window, first = place
-        if SIZES[window] == 1:
-            pane = self.panes[first]
-            for partition, total in pane.items():
-                pane[partition] = total if isinstance(total, bytes) else _encode(total)
 
     def present(self, pane: int) -> int:
         """Return how many viewers were present at the end of a pane."""
@@ -162,7 +159,7 @@ class Session:
             peak_present=peak,
         )
 
-    def forget(self, before: int) -> tuple[list[tuple[int, int]], list[Place]]:
+    def forget(self, before: int) -> tuple[list[At], list[Place]]:
         """Drop panes before a given one and their windows; the session's window keeps the sums.
 
         Returns what was dropped: totals by pane and partition, and windows.
@@ -181,7 +178,7 @@ class Session:
         about = self.about
         return max(about.told, about.ended or 0, (about.last + 1) * PANE_MS)
 
-    def restore_total(self, at: tuple[int, int], packed: bytes) -> None:
+    def restore_total(self, at: At, packed: bytes) -> None:
         """Put the total of a pane and partition back, once; it stays packed."""
         pane, partition = at
         self.panes.setdefault(pane, {})[partition] = packed
@@ -192,14 +189,6 @@ class Session:
         known = _resting(packed)
         rests = known.closed and not known.changed
         self.windows[place] = packed if rests else _window(packed)
-
-
-def _copy(totals: PaneTotals) -> PaneTotals:
-    return PaneTotals(
-        {name: row.copy() for name, row in totals.channels.items()},
-        {name: row.copy() for name, row in totals.products.items()},
-        totals.present,
-    )
 
 
 def _changes(session_id: str, old: PaneTotals, new: PaneTotals) -> list[Change]:

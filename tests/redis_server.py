@@ -30,7 +30,9 @@ class RedisServer:
 
     def __init__(self, executable: str = BUNDLED, folder: Path | None = None) -> None:
         durable = ["--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"]
-        self._options = [executable, "--save", "", *(durable if folder else ())]
+        # Where there is setpriv, the server ends with this process even if that is killed.
+        leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        self._options = [*leash, executable, "--save", "", *(durable if folder else ())]
         self.port = _free_port()
         self.settings = Settings(redis_url=f"redis://127.0.0.1:{self.port}/0")
         self._process: subprocess.Popen[bytes] | None = None

@@ -71,6 +71,7 @@ def diagnose() -> Iterator[Check]:
 
     try:
         settings = load()
+        settings.kafka_python_config()  # opens the TLS files
     except SettingsError as error:
         detail = f"{error.variable} ({error.source}): {error.problem}"
         yield _failed("settings", detail, mend=error.fix, exit_code=_SETTINGS)
@@ -81,13 +82,15 @@ def diagnose() -> Iterator[Check]:
 
 
 def _broker(settings: Any) -> Iterator[Check]:
-    from agents import admin, topics  # noqa: PLC0415 - keeps `--help` fast
+    from kafka.errors import KafkaError  # noqa: PLC0415 - keeps `--help` fast
+
+    from agents import admin, topics  # noqa: PLC0415 - as above
 
     specs = topics.topics(settings)
     try:
         with admin.open_admin(settings) as client:
             found = admin.existing(client, [spec.name for spec in specs])
-    except admin.Unreachable as error:
+    except (admin.Unreachable, KafkaError) as error:
         detail, _, mend = str(error).rpartition("; ")
         yield _failed("broker", detail, mend=mend, exit_code=_BROKER)
         for name in ("topics", "partitions"):
@@ -96,18 +99,24 @@ def _broker(settings: Any) -> Iterator[Check]:
     yield _ok("broker", f"answers at {settings.kafka_bootstrap}")
     wrong = topics.differences(specs, found, bootstrap=settings.kafka_bootstrap)
     yield from _topics(found, [item for item in wrong if item.kind != "partitions"])
-    yield from _partitions(settings, [item for item in wrong if item.kind == "partitions"])
+    if found:
+        yield from _partitions(settings, [item for item in wrong if item.kind == "partitions"])
 
 
 def _topics(found: dict[str, Any], wrong: list[Any]) -> Iterator[Check]:
+    missing = [item.topic for item in wrong if item.kind == "missing"]
+    if missing:
+        detail = f"{len(missing)} do not exist: {', '.join(missing)}"
+        yield _failed("topics", detail, mend="livepulse topics create", exit_code=_TOPICS)
     for item in wrong:
-        detail = f"{item.topic} {item.problem}"
-        yield _failed("topics", detail, mend=item.mend, exit_code=_TOPICS)
+        if item.kind == "cleanup":
+            detail = f"{item.topic} {item.problem}"
+            yield _failed("topics", detail, mend=item.mend, exit_code=_TOPICS)
     if any(topic.cleanup is None for topic in found.values()):
         detail = "this broker does not tell its cleanup policies (the demo's does not)"
         yield Check(name="topics", status="warn", detail=detail)
-    if not wrong:
-        yield _ok("topics", f"all {len(found)} exist")
+    elif not wrong:
+        yield _ok("topics", f"all {len(found)} exist, with the right cleanup policy")
 
 
 def _partitions(settings: Any, wrong: list[Any]) -> Iterator[Check]:

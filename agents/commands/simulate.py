@@ -13,7 +13,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TimeElapsedColumn,
+)
 
 from agents import admin, recording
 from agents.recording import Record
@@ -178,8 +184,12 @@ def _progress(scenario: Scenario) -> Iterator[Callable[[int], None]]:
         expected = round(scenario.rate * scenario.duration_s)
         total = expected if total is None else min(total, expected)
     console = Console(stderr=True)
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(),
-               TextColumn("{task.speed:.0f}/s"), TimeElapsedColumn())  # fmt: skip
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("records", total=total)
         yield lambda sent: bar.update(task, completed=sent)

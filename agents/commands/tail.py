@@ -208,7 +208,8 @@ def _who(record: Any) -> str:
 
 
 def _because(reasons: tuple[Reason, ...]) -> str:
-    return "because " + ", ".join(f"{reason.code} {reason.weight:.2f}" for reason in reasons)
+    named = ", ".join(f"{reason.code} {reason.weight:.2f}" for reason in reasons)
+    return f"because {named}" if named else ""
 
 
 _DESCRIBE: dict[type, Callable[[Any], tuple[int, str, str, str]]] = {

@@ -42,7 +42,8 @@ def create(
     present = [spec for spec in specs if spec.name in found]
     differing = topics.differences(present, found, bootstrap=settings.kafka_bootstrap)
     created = [spec.name for spec in missing]
-    _report(created, list(found), differing, dry_run=dry_run, as_json=as_json)
+    kept = [spec.name for spec in present]
+    _report(created, kept, differing, dry_run=dry_run, as_json=as_json)
     if differing:
         raise typer.Exit(_DIFFERS)
 

@@ -1,10 +1,14 @@
 """What to simulate, as one frozen value, and the count of what was sent."""
 
 import math
+from typing import Literal
 
 from msgspec import Struct, field
 
 from schemas.events import TOPICS
+
+#: What befalls a record on its way: nothing, a delay, being a second copy, being broken.
+Fate = Literal["good", "late", "copy", "bad"]
 
 #: A viewer who is present tells about this many events a second, heartbeats included.
 EVENTS_PER_VIEWER_S = 0.2
@@ -103,6 +107,16 @@ class Tally(Struct):
     late: int = 0
     duplicates: int = 0
     bad: dict[str, int] = field(default_factory=dict)
+
+    def count(self, fate: Fate, name: str) -> None:
+        """Count one record; ``name`` is its type, or its kind of fault when it is bad."""
+        if fate == "bad":
+            self.bad[name] = self.bad.get(name, 0) + 1
+        elif fate == "copy":
+            self.duplicates += 1
+        else:
+            self.sent[name] = self.sent.get(name, 0) + 1
+            self.late += fate == "late"
 
     @property
     def records(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Event
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from agents.recording import Record
 
@@ -19,6 +19,8 @@ PRODUCER_DEFAULTS: dict[str, Any] = {
 }
 PROGRESS_EVERY = 500
 FLUSH_S = 35.0
+#: Waiting for less than this costs more than it is worth: a record may go so much too early.
+PACE_SLACK_S = 0.005
 
 
 class SendingError(RuntimeError):
@@ -66,7 +68,7 @@ def _produce_all(
     """Pull a record only when the last one is gone, so that what was pulled was sent."""
     source, pace = iter(records), _Pace()
     while not stop.is_set() and (record := next(source, None)) is not None:
-        if paced and (wait_s := pace.wait_s(record.timestamp)) > 0:
+        if paced and (wait_s := pace.wait_s(record.timestamp)) > PACE_SLACK_S:
             sending.producer.poll(0)
             stop.wait(wait_s)
         sending.produce(record)
@@ -105,6 +107,8 @@ class _Sending:
                     record.topic, record.value, record.key,
                     timestamp=record.timestamp, on_delivery=self._on_delivery,
                 )  # fmt: skip
+            except KafkaException as error:
+                raise SendingError(f"topic {record.topic}: {error.args[0].str()}") from error
             except BufferError:
                 self.producer.poll(0.1)
                 self.raise_failure()

@@ -1,11 +1,12 @@
 """The whole simulation: opens the sessions, lets the crowd in, hands on what arrives."""
 
+import math
 from collections.abc import Iterator
 
 from agents.recording import Record
 from agents.simulator.catalogue import products
 from agents.simulator.crowd import Crowd
-from agents.simulator.delivery import Delivery
+from agents.simulator.delivery import Delivery, Parcel
 from agents.simulator.host import close, host
 from agents.simulator.scenario import Scenario, Tally
 from agents.simulator.session import Session
@@ -23,8 +24,8 @@ DOOR_MS = 50
 #: An arrival tells about so many events at once: cards shown in vain, its own, the entry, a look.
 EVENTS_PER_ARRIVAL = 3.3
 CARDS_IN_VAIN = 1.0
-#: The door makes up for missing events within about so many seconds.
-DOOR_HORIZON_S = 2.0
+#: The door makes up for missing events within about so many seconds; shorter makes the rate swing.
+DOOR_HORIZON_S = 1.0
 #: About so many pieces sell in five minutes for each event per second.
 SALES_PER_RATE = 0.8
 
@@ -35,14 +36,21 @@ def simulate(scenario: Scenario, *, tally: Tally | None = None) -> Iterator[Reco
     What is still on its way when the world stops is never sent and not counted.
     """
     tally = Tally() if tally is None else tally
+    for record, fate, name in _parcels(scenario):
+        tally.count(fate, name)
+        yield record
+
+
+def _parcels(scenario: Scenario) -> Iterator[Parcel]:
+    """Open the sessions and the door, run everybody's turns, deliver what they tell."""
     dice = Dice(scenario.seed)
     stage = _stage(scenario, dice)
-    delivery = Delivery(scenario, tally, dice=dice, event_ids=stage.event_ids)
+    delivery = Delivery(scenario, dice=dice, event_ids=stage.event_ids)
     sessions = _sessions(scenario, dice)
     for session in sessions:
         stage.start(host(stage, session))
     stage.start(_door(stage, scenario, sessions))
-    most = float("inf") if scenario.events is None else scenario.events
+    most = math.inf if scenario.events is None else scenario.events
     while delivery.sent < most and stage.next_ms() < scenario.closes_ms:
         stage.step()
         yield from delivery.carry(stage.take_told())

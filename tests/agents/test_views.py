@@ -133,6 +133,15 @@ async def test_rows_come_back_by_start(server: RedisServer) -> None:
     reader.close()
 
 
+async def test_rows_of_more_than_a_day_ago_are_not_read(server: RedisServer) -> None:
+    """A session that never ends shows its last 25 clock hours."""
+    rows = [row(NOW + n * HOUR_MS) for n in range(30)]
+    async with writing(server) as out:
+        out.offer(conversion=rows)
+    with connect_sync(server.settings) as reader:
+        assert views.read_rows(reader, "room", "10s", "session", keys=KEYS) == rows[5:]
+
+
 async def test_a_correction_replaces_its_row(server: RedisServer) -> None:
     """The newest row of a window stands, whether it waited with the old one or came later."""
     async with writing(server) as out:
@@ -200,6 +209,7 @@ async def test_who_has_left_is_removed(server: RedisServer) -> None:
     with connect_sync(server.settings) as reader:
         assert views.read_top_risks(reader, "room", keys=KEYS) == [risk("ann")]
         assert reader.hkeys(KEYS.churn("room")) == [b"ann"]
+        assert reader.zrange(KEYS.risks("room"), 0, -1) == [b"ann"]
 
 
 async def test_the_last_200_triggers_once_each(server: RedisServer) -> None:

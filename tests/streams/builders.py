@@ -1,7 +1,12 @@
 """Sessions and visits for the tests of the decisions, as small as the test needs them."""
 
+from typing import Any
+
 from schemas.events import Line as EventLine
 from schemas.events import OrderPlaced
+from streams import decide
+from streams.choices import Choice
+from streams.policy import Policy
 from streams.propose import Proposal
 from streams.seen import touch
 from streams.session import Session
@@ -19,28 +24,26 @@ def session(**stock: int) -> Session:
     return new
 
 
-def offer(  # noqa: PLR0913  an offer has as many terms
-    *,
-    value: int = 100,
-    kind: str = "amount_off",
-    currency: str = "CNY",
-    minimum_spend: int = 0,
-    budget: int = 1_000_000,
-    per_viewer_cap: int = 100,
-    valid_until: int = NOW + 3_600_000,
-    margin: float = 1.0,
-) -> Offer:
-    """Return an offer that fits any cart unless a term says otherwise."""
-    return Offer(
-        kind="percent_off" if kind == "percent_off" else "amount_off",
-        value=value,
-        currency=currency,
-        minimum_spend=minimum_spend,
-        budget=budget,
-        per_viewer_cap=per_viewer_cap,
-        valid_until=valid_until,
-        margin=margin,
-    )
+def shop() -> Session:
+    """Return a session with products a, b and c, and one offer of 1.00 off."""
+    room = session(a=9, b=9, c=9)
+    room.shelf.offers = {"o1": offer()}
+    return room
+
+
+def offer(**terms: Any) -> Offer:
+    """Return an offer of 1.00 off that fits any cart, unless a term says otherwise."""
+    usual: dict[str, Any] = {
+        "kind": "amount_off",
+        "value": 100,
+        "currency": "CNY",
+        "minimum_spend": 0,
+        "budget": 1_000_000,
+        "per_viewer_cap": 100,
+        "valid_until": NOW + 3_600_000,
+        "margin": 1.0,
+    }
+    return Offer(**(usual | terms))
 
 
 def visit(
@@ -107,3 +110,10 @@ def order_placed(*products: str, ts: int = NOW) -> OrderPlaced:
         amount=1_000 * len(products),
         currency="CNY",
     )
+
+
+def choose(room: Session, one: Visit, cause: str = "e1", now: int = NOW) -> Choice:
+    """Return a choice where one must be made."""
+    found = decide.coupon(room, one, coupon_proposal(cause, at=now), now, Policy())
+    assert isinstance(found, Choice)
+    return found

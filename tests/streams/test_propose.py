@@ -1,0 +1,246 @@
+"""Proposals: each rule sees its moment, and no cause comes twice."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events import CartRemoved, ProductClicked, StockChanged
+from streams import propose
+from streams.policy import Policy
+from streams.state import CartLine, Coupon, Visit
+from streams.totals import CARTED, CLICKED, ORDERED
+from tests.streams.builders import NOW, did, order_placed, session, visit
+
+POLICY = Policy()
+
+
+def click(one: Visit, product_id: str, at: int = NOW) -> ProductClicked:
+    """Let the viewer click a product; returns the event."""
+    did(one, product_id, CLICKED, at)
+    one.last_click = f"click-{product_id}-{at}"
+    return ProductClicked(
+        id=one.last_click, ts=at, session_id="s1", viewer_id="v1", product_id=product_id
+    )
+
+
+def removal(product_id: str) -> CartRemoved:
+    """Return the event that one piece went out of the cart."""
+    return CartRemoved(
+        id="r1",
+        ts=NOW,
+        session_id="s1",
+        viewer_id="v1",
+        product_id=product_id,
+        unit_price=1_000,
+        currency="CNY",
+    )
+
+
+# --- cart_waiting
+
+
+def test_a_cart_is_waiting_exactly_at_its_age() -> None:
+    """One millisecond before cart_age nothing is proposed, then the oldest line is the cause."""
+    one = visit(carted=("a", "b"), since=NOW)
+    due = propose.next_due(one, POLICY)
+    assert due == NOW + POLICY.cart_age_ms
+    assert propose.cart_waiting(session(a=1), "v1", one, due - 1, POLICY) is None
+    proposal = propose.cart_waiting(session(a=1), "v1", one, due, POLICY)
+    assert proposal is not None
+    assert (proposal.cause_id, proposal.seeds, proposal.at) == ("add-a", ("a", "b"), due)
+    assert proposal.reasons[0].weight == 30.0
+
+
+def test_every_line_is_a_cause_of_its_own_once() -> None:
+    """The lines are proposed oldest first, and then never again."""
+    one, now = visit(carted=("a", "b")), NOW + 60_000
+    found = [propose.cart_waiting(session(), "v1", one, now, POLICY) for _ in range(4)]
+    assert [p and p.cause_id for p in found] == ["add-a", "add-b", None, None]
+    assert propose.next_due(one, POLICY) is None
+
+
+def test_an_empty_cart_and_an_absent_viewer_wait_for_nothing() -> None:
+    """No timer is asked for where nothing could be proposed."""
+    absent = visit(carted=("a",))
+    absent.present = False
+    assert propose.next_due(visit(), POLICY) is None
+    assert propose.next_due(absent, POLICY) is None
+    assert propose.cart_waiting(session(), "v1", absent, NOW, POLICY) is None
+
+
+def test_a_cause_that_could_not_be_decided_comes_again_a_little_later() -> None:
+    """While an answer is owed the rule pauses, so that an outage is no busy loop."""
+    one = visit(carted=("a",))
+    first = propose.cart_waiting(session(), "v1", one, NOW, POLICY)
+    assert first is not None
+    one.coupons = [Coupon("t", "o", NOW, NOW + 120_000, "pending")]
+    propose.forget(one, first)
+    due = propose.next_due(one, POLICY)
+    assert due == NOW + propose.RETRY_MS
+    assert propose.cart_waiting(session(), "v1", one, due - 1, POLICY) is None
+    again = propose.cart_waiting(session(), "v1", one, due, POLICY)
+    assert again is not None
+    assert again.cause_id == first.cause_id
+
+
+carts = st.dictionaries(st.integers(0, 40), st.integers(0, 60_000), max_size=40)
+asks = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 20_000)))
+
+
+@given(carts, asks)
+def test_nothing_is_proposed_twice_for_the_same_cause(
+    cart: dict[int, int], course: list[tuple[int, int, int]]
+) -> None:
+    """Whatever is carted, removed, clicked and asked, a rule proposes once for a cause.
+
+    And next_due promises exactly what cart_waiting keeps: what is due is proposed.
+    """
+    one, room, now, adds = visit(), session(), NOW, 0
+    one.at_risk = True
+    one.cart = {str(p): CartLine(1, 1, NOW - age, f"first-{p}") for p, age in cart.items()}
+    seen: set[tuple[str, str]] = set()
+    for what, which, elapsed in course:
+        now += elapsed
+        if what == 0:
+            adds += 1
+            one.cart = {**one.cart, str(which): CartLine(1, 1, now, f"add-{adds}")}
+        elif what == 1:
+            one.cart.pop(str(which), None)
+        elif what == 2:
+            click(one, str(which), now)
+        due = propose.next_due(one, POLICY)
+        waiting = propose.cart_waiting(room, "v1", one, now, POLICY)
+        assert (waiting is not None) == (due is not None and due <= now)
+        for proposal in (waiting, propose.at_risk(room, "v1", one, now, POLICY)):
+            if proposal is not None:
+                key = (proposal.rule, proposal.cause_id)
+                assert key not in seen
+                seen.add(key)
+        assert len(one.considered or ()) <= propose.MARKS
+
+
+# --- at_risk
+
+
+def test_a_viewer_at_risk_is_proposed_with_the_newest_cart_line() -> None:
+    """The newest line is the cause, the churn reasons are the reasons, and only once."""
+    one = visit(carted=("a", "b"))
+    one.at_risk = True
+    proposal = propose.at_risk(session(), "v1", one, NOW, POLICY)
+    assert proposal is not None
+    assert (proposal.rule, proposal.cause_id, proposal.seeds) == ("at_risk", "add-b", ("a", "b"))
+    assert proposal.reasons[0].code == "idle"
+    assert propose.at_risk(session(), "v1", one, NOW + 5_000, POLICY) is None
+
+
+def test_without_a_cart_the_newest_click_is_the_cause() -> None:
+    """The product is the one whose click is newest."""
+    one = visit()
+    one.at_risk = True
+    click(one, "b", NOW - 30_000)
+    click(one, "a", NOW - 20_000)
+    click(one, "b", NOW - 400_000)  # late, and long ago
+    one.last_click = "click-a"
+    proposal = propose.at_risk(session(), "v1", one, NOW, POLICY)
+    assert proposal is not None
+    assert (proposal.cause_id, proposal.seeds) == ("click-a", ("a",))
+
+
+def test_a_click_in_the_block_before_is_still_older_than_one_in_this() -> None:
+    """Panes are compared across blocks of the bitmap."""
+    one = visit()
+    one.at_risk = True
+    click(one, "new", NOW)
+    click(one, "old", NOW - 290_000)
+    click(one, "older", NOW - 580_000)
+    proposal = propose.at_risk(session(), "v1", one, NOW, POLICY)
+    assert proposal is not None
+    assert proposal.seeds == ("new",)
+
+
+def test_no_risk_or_no_wish_is_no_moment() -> None:
+    """A viewer who is not at risk, is gone, or wants nothing is not proposed."""
+    calm, gone, idle = visit(carted=("a",)), visit(carted=("a",)), visit()
+    gone.at_risk = idle.at_risk = True
+    gone.present = False
+    for one in (calm, gone, idle):
+        assert propose.at_risk(session(), "v1", one, NOW, POLICY) is None
+        assert one.considered is None
+
+
+def test_at_risk_waits_for_an_owed_answer() -> None:
+    """Right after a coupon was chosen, no second one is proposed; the cause stays open."""
+    one = visit(carted=("a",))
+    one.at_risk = True
+    one.coupons = [Coupon("t", "o", NOW, NOW + 120_000, "pending")]
+    assert propose.at_risk(session(), "v1", one, NOW + 1, POLICY) is None
+    assert propose.at_risk(session(), "v1", one, NOW + propose.RETRY_MS, POLICY) is not None
+
+
+# --- recommendations
+
+
+def test_after_an_order_its_newest_products_are_the_seeds() -> None:
+    """Four seeds at most; everything bought is avoided."""
+    proposal = propose.after_order(session(), visit(), order_placed("a", "b", "c", "d", "e"))
+    assert proposal.seeds == ("b", "c", "d", "e")
+    assert proposal.avoid == ("a", "b", "c", "d", "e")
+    assert (proposal.kind, proposal.rule, proposal.cause_id) == (
+        "recommendation",
+        "after_order",
+        "o1",
+    )
+
+
+def test_a_removed_product_is_replaced_but_not_while_some_is_left() -> None:
+    """Taking one of two out of the cart is not taking it out."""
+    assert propose.cart_removed(session(), visit(carted=("a",)), removal("a")) is None
+    proposal = propose.cart_removed(session(), visit(carted=("b",)), removal("a"))
+    assert proposal is not None
+    assert (proposal.seeds, proposal.avoid) == (("a",), ("a",))
+
+
+def test_sold_out_concerns_those_who_have_it_in_the_cart_by_viewer_id() -> None:
+    """Viewers without it, and those who left, are not bothered."""
+    room = session(a=0)
+    gone = visit(carted=("a",))
+    gone.present = False
+    room.visits = {
+        "v3": visit(carted=("a",)),
+        "v1": visit(carted=("b", "a")),
+        "v2": visit(carted=("b",)),
+        "v0": gone,
+        "v4": visit(),
+    }
+    event = StockChanged(id="h1", ts=NOW, session_id="s1", product_id="a", stock=0)
+    found = list(propose.sold_out(room, "a", event))
+    assert [(p.viewer_id, p.cause_id, p.avoid) for p in found] == [
+        ("v1", "h1", ("a",)),
+        ("v3", "h1", ("a",)),
+    ]
+
+
+def test_hesitating_is_the_second_click_and_only_that() -> None:
+    """One click is curiosity, the second is hesitation, the third has been answered."""
+    one = visit()
+    found = [
+        propose.hesitating(session(), one, click(one, p, NOW + i), POLICY)
+        for i, p in enumerate("aba")
+    ]
+    assert [p and p.seeds for p in found] == [None, ("a", "b"), None]
+
+
+def test_who_has_a_cart_does_not_hesitate() -> None:
+    """With something in the cart, clicks are shopping."""
+    one = visit(carted=("c",))
+    click(one, "a")
+    assert propose.hesitating(session(), one, click(one, "b"), POLICY) is None
+
+
+def test_clicks_that_led_to_a_cart_or_an_order_do_not_count() -> None:
+    """After an order, hesitation begins anew."""
+    one = visit()
+    click(one, "a")
+    did(one, "a", CARTED)
+    did(one, "a", ORDERED)
+    assert propose.hesitating(session(), one, click(one, "b"), POLICY) is None
+    assert propose.hesitating(session(), one, click(one, "c"), POLICY) is not None
