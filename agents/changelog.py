@@ -17,6 +17,7 @@ async def read_changelog(settings: Settings, partition: int) -> dict[bytes, byte
     consumer = AIOKafkaConsumer(
         **settings.aiokafka_config(),
         isolation_level="read_committed",
+        check_crcs=settings.kafka_check_crcs,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,

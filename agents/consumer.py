@@ -7,8 +7,9 @@
                 case CouponTrigger():
                     coupons.grant(trigger.viewer_id, trigger.offer_id, key=trigger.trigger_id)
 
-A trigger counts as handled when the next one is asked for. After a crash the last ones come
-again, so hand ``trigger_id`` on as the idempotency key, as above.
+A trigger counts as handled when the next one is asked for; what was not handled when the
+consumer closes, or not yet committed when it crashes, comes again. So hand ``trigger_id`` on
+as the idempotency key, as above.
 """
 
 import time
@@ -85,6 +86,7 @@ class TriggerConsumer:
         self.unreadable = 0
         self._poll_ms = poll_ms
         self._closed = False
+        self._handled: dict[tuple[str, int], int] = {}
         self._consumer = _connect(settings, group=group)
 
     def __enter__(self) -> Self:
@@ -99,10 +101,12 @@ class TriggerConsumer:
             batches = self._consumer.poll(timeout_ms=self._poll_ms)
             for record in chain.from_iterable(batches.values()):
                 trigger = self._read(record.value or b"")
-                if trigger is not None and not self._closed:
+                if trigger is not None:
                     yield trigger
-            if batches and not self._closed:
-                self._commit()
+                if self._closed:
+                    return
+                self._handled[record.topic, record.partition] = record.offset + 1
+            self._commit()
 
     def _read(self, value: bytes) -> AnyTrigger | None:
         try:
@@ -113,17 +117,27 @@ class TriggerConsumer:
         return trigger if self.sieve.admits(trigger) else None
 
     def _commit(self) -> None:
-        from kafka.errors import CommitFailedError  # noqa: PLC0415 - loaded with the consumer
+        from kafka import OffsetAndMetadata, TopicPartition  # noqa: PLC0415 - already loaded
+        from kafka.errors import CommitFailedError  # noqa: PLC0415 - as above
 
-        # The group has moved on without us: the new owner gets these triggers again.
+        offsets = {
+            TopicPartition(*place): OffsetAndMetadata(offset, "", -1)
+            for place, offset in self._handled.items()
+        }
+        self._handled.clear()
+        # When the group has moved on without us, the new owner gets these triggers again.
         with suppress(CommitFailedError):
-            self._consumer.commit()
+            if offsets:
+                self._consumer.commit(offsets)
 
     def close(self) -> None:
-        """Leave the group. What was not committed comes again to the next consumer."""
+        """Commit what was handled and leave the group; the rest goes to the next consumer."""
         if not self._closed:
             self._closed = True
-            self._consumer.close(autocommit=False)
+            try:
+                self._commit()
+            finally:
+                self._consumer.close(autocommit=False)
 
 
 def _connect(settings: Settings, *, group: str) -> Any:

@@ -37,6 +37,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust i
             client_id=settings.app_id,
             partition_assignment_strategy=[self._assignor],
             isolation_level="read_committed",
+            check_crcs=settings.kafka_check_crcs,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,

@@ -45,6 +45,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     kafka_ssl_cert_file: str | None = None
     kafka_ssl_key_file: str | None = None
     kafka_ssl_key_password: str | None = None
+    #: The demo's embedded broker writes transaction markers without a checksum.
+    kafka_check_crcs: bool = True
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     redis_username: str | None = None

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka import TopicPartition
@@ -175,7 +174,7 @@ class Task:
         if results.choices:
             answers = await self._parts.budget.reserve([c.reservation for c in results.choices])
             pipeline.settle(self._state, results, answers)
-        self._parts.meters.stepped(Counter(type(e).__name__ for e, _ in arrivals), results)
+        self._parts.meters.stepped(arrivals, results, self.partition)
         triggers = len(results.coupons) + len(results.recommendations)
         if triggers and arrivals:
             self._waits_ms += [arrivals[0][1].timestamp] * triggers

@@ -243,7 +243,7 @@ def _refunded(act: Act, event: ev.ViewerEvent) -> None:
 def _repeat(act: Act, event: ev.ViewerEvent) -> None:
     """Undo the count of an order event that has come under another event id before."""
     act.row[COUNT_OF[type(event)]] -= 1
-    act.results.duplicates += 1
+    act.results.duplicates.append(type(event).__name__)
 
 
 def _became_of_trigger(act: Act, event: ev.ViewerEvent) -> None:

@@ -90,11 +90,11 @@ def _add_scores(
 ) -> None:
     """Add the seed's shrunk cosine with each of its company, kind by kind."""
     for other_id, counts in seed.together.items():
-        other = session.affinity.get(other_id)
-        if other is None:
-            continue
-        parts = scores.setdefault(other_id, [0.0, 0.0, 0.0])
-        for kind, both in enumerate(counts):
-            if both:
-                company = sqrt(seed.people[kind] * other.people[kind]) + SHRINK
+        people = session.affinity[other_id].people
+        parts = scores.get(other_id)
+        if parts is None:
+            parts = scores[other_id] = [0.0, 0.0, 0.0]
+        for kind in (CLICK, CART, ORDER):
+            if both := counts[kind]:
+                company = sqrt(seed.people[kind] * people[kind]) + SHRINK
                 parts[kind] += weight * KIND_WEIGHTS[kind] * both / company

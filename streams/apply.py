@@ -47,7 +47,7 @@ def _viewer_event(
         visit = session.visits[viewer_id] = Visit()
     recent = remember(visit.recent, event.id)
     if recent is None:
-        results.duplicates += 1
+        results.duplicates.append(type(event).__name__)
         return
     visit.recent = recent
     session.changed_visits[viewer_id] = visit
@@ -116,7 +116,8 @@ def _host_event(state: State, event: Event, record: Record, results: Results) ->
     session = state.session(event.session_id)
     recent = remember(session.shelf.recent, event.id)
     if recent is None:
-        results.duplicates += record.partition == state.partition
+        if record.partition == state.partition:  # every task reads it, one counts it
+            results.duplicates.append(type(event).__name__)
         return
     session.shelf.recent = recent
     session.changed_shelf = True

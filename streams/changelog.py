@@ -6,10 +6,10 @@ has many of the kind; zero bytes stand between them.
 
 from msgspec import Struct, msgpack
 
-MARKS, ABOUT, FRESH, TOTAL, WINDOW = b"k", b"s", b"f", b"m", b"w"
+MARKS, ABOUT, TOTAL, WINDOW = b"k", b"s", b"m", b"w"
 
 #: Kinds that a session has many of, told apart by two numbers.
-_NUMBERED = {FRESH, TOTAL, WINDOW}
+_NUMBERED = {TOTAL, WINDOW}
 
 _encode = msgpack.Encoder().encode
 

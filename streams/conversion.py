@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from msgspec import msgpack
 
 from schemas.results import ConversionRow
-from streams.changelog import ABOUT, FRESH, MARKS, TOTAL, WINDOW, Unsaved, parse_key
+from streams.changelog import ABOUT, MARKS, TOTAL, WINDOW, Unsaved, parse_key
 from streams.marks import Marks
 from streams.merge import About, Session
 from streams.policy import Policy
@@ -21,7 +21,6 @@ from streams.window import BLOCK, WHOLE, Change, Place, Window, places
 #: A session's window; keys sort in the order in which rows are published.
 Key = tuple[str, Place]
 
-_encode = msgpack.Encoder().encode
 _about = msgpack.Decoder(About).decode
 _marks = msgpack.Decoder(Marks).decode
 
@@ -38,7 +37,6 @@ class Conversion:
         self._policy = policy
         self._marks = Marks(partitions)
         self._sessions: dict[str, Session] = {}
-        self._fresh: dict[tuple[str, int, int], bytes] = {}  # totals that are not merged yet
         self._open: set[Key] = set()  # changed, still open
         self._late: set[Key] = set()  # changed, although closed
         self._due: list[tuple[int, Key]] = []  # heap: when each open window may close, in ms
@@ -57,15 +55,21 @@ class Conversion:
     def apply(self, total: WindowTotal) -> None:
         """Take a task's newest total of a pane. Raises ValueError for an impossible partition.
 
-        Totals come much oftener than rows go out, so it is only kept until the next rows.
+        The windows that hold the pane change by what is new in it; a repeat changes nothing.
         """
         self._marks.check(total.partition)
         if total.pane < self._marks.forgotten:
             self.too_late += 1
             return
-        packed = _encode(total.totals)
-        self._fresh[total.session_id, total.pane, total.partition] = packed
-        self._unsaved.put(packed, FRESH, total.session_id, (total.pane, total.partition))
+        session, at = self._session(total.session_id), (total.pane, total.partition)
+        span = session.span(WHOLE)
+        changes = session.replace(at, total.totals)
+        if changes:
+            self._unsaved.put(session.panes[total.pane][total.partition], TOTAL, session.id, at)
+            self._add(session, total.pane, changes)
+        if session.span(WHOLE) != span:
+            self._unsaved.put(session.about, ABOUT, session.id)
+            self._change_all(session, WHOLE)
 
     def announce(self, session_id: str, *, currency: str | None, announced: bool) -> None:
         """Say what the host told of a session; the rows of closed windows stay as they were."""
@@ -97,12 +101,9 @@ class Conversion:
         Rows of open windows wait until ``policy.publish_every_ms`` have passed since such
         rows were last returned; rows of closed windows are returned at once.
         """
-        due = self._marks.is_due(self._policy.publish_every_ms)
-        if due or self._is_something_closed():
-            self._merge()
-            self._close()
+        self._close()
         keys, self._late = self._late, set()
-        if due and self._open:
+        if self._open and self._marks.is_due(self._policy.publish_every_ms):
             keys |= self._open
             self._open = set()
             self._marks.show()
@@ -123,8 +124,6 @@ class Conversion:
         kind, session_id, at = parse_key(key)
         if kind == MARKS:
             self._marks = self._marks.replaced(_marks(value))
-        elif kind == FRESH:
-            self._fresh[session_id, *at] = value
         elif kind == ABOUT:
             self._session(session_id).about = _about(value)
         elif kind == TOTAL:
@@ -149,31 +148,6 @@ class Conversion:
         if session is None:
             session = self._sessions[session_id] = Session(session_id)
         return session
-
-    def _is_something_closed(self) -> bool:
-        """Tell whether an open window may close, or a total is fresh for a closed one."""
-        watermark = self.watermark
-        if watermark is None:
-            return False
-        oldest = min((pane for _, pane, _ in self._fresh), default=None)
-        if oldest is not None and (oldest + 1) * PANE_MS + self._policy.grace_ms <= watermark:
-            return True
-        return bool(self._due) and self._due[0][0] <= watermark
-
-    def _merge(self) -> None:
-        fresh, self._fresh = self._fresh, {}
-        for (session_id, *at), packed in fresh.items():
-            pane, partition = at
-            self._unsaved.put(None, FRESH, session_id, (pane, partition))
-            session = self._session(session_id)
-            span = session.span(WHOLE)
-            changes = session.replace((pane, partition), packed)
-            if changes:
-                self._unsaved.put(packed, TOTAL, session_id, (pane, partition))
-                self._add(session, pane, changes)
-            if session.span(WHOLE) != span:
-                self._unsaved.put(session.about, ABOUT, session_id)
-                self._change_all(session, WHOLE)
 
     def _add(self, session: Session, pane: int, changes: list[Change]) -> None:
         for place in places(pane):

@@ -6,6 +6,8 @@ are kept packed, as the bytes of their changelog record.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import compress
+from operator import ne
 from typing import get_args
 
 from msgspec import Raw, Struct, msgpack
@@ -13,9 +15,10 @@ from msgspec import Raw, Struct, msgpack
 from schemas.results import ConversionRow, Scope, Status
 from schemas.results import Window as WindowName
 from streams.policy import Policy
+from streams.presence import Presence
 from streams.rates import counts, money, people, rates
-from streams.totals import PANE_MS, PaneTotals, Vector, zeros
-from streams.window import SIZES, WHOLE, Change, Difference, Place, Row, Window
+from streams.totals import PANE_MS, SIZE, PaneTotals, Vector, zeros
+from streams.window import SIZES, WHOLE, Change, Difference, Place, Row, Window, moves
 
 #: Whose total it is: a pane and a source partition.
 At = tuple[int, int]
@@ -23,6 +26,7 @@ At = tuple[int, int]
 _NAMES: tuple[WindowName, ...] = get_args(WindowName)  # in the order of WINDOWS
 _NO_TOTALS = PaneTotals()
 _NO_VECTOR = zeros()
+_COLUMNS = range(SIZE)
 
 
 class About(Struct, array_like=True):
@@ -33,11 +37,11 @@ class About(Struct, array_like=True):
     ended: int | None = None
     first: int | None = None  # pane
     last: int = -1  # pane
-    peak: int = 0  # most viewers present in a pane that is forgotten
+    peak: int = 0  # most viewers present until something was forgotten
     told: int = 0  # the watermark when the host told of it
 
 
-class _Present(Struct, array_like=True):
+class _Ending(Struct, array_like=True):
     """The end of packed ``PaneTotals``, without unpacking the rest."""
 
     channels: Raw
@@ -45,7 +49,7 @@ class _Present(Struct, array_like=True):
     present: int
 
 
-class _Resting(Struct, array_like=True):
+class _Beginning(Struct, array_like=True):
     """The beginning of a packed ``Window``."""
 
     closed: bool
@@ -53,8 +57,8 @@ class _Resting(Struct, array_like=True):
 
 
 _encode = msgpack.Encoder().encode
-_present = msgpack.Decoder(_Present).decode
-_resting = msgpack.Decoder(_Resting).decode
+_ending = msgpack.Decoder(_Ending).decode
+_beginning = msgpack.Decoder(_Beginning).decode
 _totals = msgpack.Decoder(PaneTotals).decode
 _window = msgpack.Decoder(Window).decode
 
@@ -67,17 +71,16 @@ class Session:
         self.about = About()
         self.panes: dict[int, dict[int, bytes]] = {}
         self.windows: dict[Place, Window | bytes] = {}
-        self._present: dict[int, int] = {}  # by pane, over all partitions
+        self._presence = Presence()
 
-    def replace(self, at: At, packed: bytes) -> list[Change]:
+    def replace(self, at: At, totals: PaneTotals) -> list[Change]:
         """Keep a total in place of the one before it; returns how the two differ."""
         pane, partition = at
-        before = self.panes.get(pane, {}).get(partition)
-        old, new = _totals(before) if before else _NO_TOTALS, _totals(packed)
-        found = _changes(self.id, old, new)
+        packed = self.panes.get(pane, {}).get(partition)
+        found = _changes(self.id, _totals(packed) if packed else None, totals)
         if found:
-            self.panes.setdefault(pane, {})[partition] = packed
-            self._present[pane] = self.present(pane) + new.present - old.present
+            self.panes.setdefault(pane, {})[partition] = _encode(totals)
+            self._presence.tell(pane, partition, totals.present)
             about = self.about
             about.first = pane if about.first is None else min(about.first, pane)
             about.last = max(about.last, pane)
@@ -104,20 +107,6 @@ class Session:
         if isinstance(kept, Window):
             self.windows[place] = _encode(kept)
 
-    def present(self, pane: int) -> int:
-        """Return how many viewers were present at the end of a pane."""
-        return self._present.get(pane, 0)
-
-    def presence(self, place: Place) -> tuple[int, int]:
-        """Return how many viewers a window saw at the end of its newest pane, and at most."""
-        window, first = place
-        if place == WHOLE:
-            peak = max(self._present.values(), default=0)
-            return self.present(self.about.last), max(self.about.peak, peak)
-        panes = range(first, first + SIZES[window])
-        seen = [self._present[pane] for pane in panes if pane in self._present]
-        return seen[-1], max(seen)
-
     def span(self, place: Place) -> tuple[int, int]:
         """Return the start and the end of a window, in ms."""
         window, first = place
@@ -139,7 +128,7 @@ class Session:
     ) -> ConversionRow:
         """Return what is published of a row."""
         kind, sums, (start, end) = place[0], row.sums, self.span(place)
-        present, peak = self.presence(place) if scope == "session" else (None, None)
+        present, peak = self._present(place) if scope == "session" else (None, None)
         return ConversionRow(
             session_id=self.id,
             scope=scope,
@@ -159,6 +148,12 @@ class Session:
             peak_present=peak,
         )
 
+    def _present(self, place: Place) -> tuple[int, int]:
+        if place == WHOLE:
+            return self._presence.now(), max(self._presence.peak(), self.about.peak)
+        kind, first = place
+        return self._presence.over(range(first, first + SIZES[kind]))
+
     def forget(self, before: int) -> tuple[list[At], list[Place]]:
         """Drop panes before a given one and their windows; the session's window keeps the sums.
 
@@ -167,8 +162,7 @@ class Session:
         panes = [pane for pane in self.panes if pane < before]
         windows = [at for at in self.windows if at != WHOLE and at[1] < before]
         totals = [(pane, partition) for pane in panes for partition in self.panes.pop(pane)]
-        for pane in panes:
-            self.about.peak = max(self.about.peak, self._present.pop(pane))
+        self.about.peak = max(self.about.peak, self._presence.forget(before))
         for place in windows:
             del self.windows[place]
         return totals, windows
@@ -179,42 +173,48 @@ class Session:
         return max(about.told, about.ended or 0, (about.last + 1) * PANE_MS)
 
     def restore_total(self, at: At, packed: bytes) -> None:
-        """Put the total of a pane and partition back, once; it stays packed."""
+        """Put the total of a pane and partition back; it stays packed."""
         pane, partition = at
         self.panes.setdefault(pane, {})[partition] = packed
-        self._present[pane] = self.present(pane) + _present(packed).present
+        self._presence.tell(pane, partition, _ending(packed).present)
 
     def restore_window(self, place: Place, packed: bytes) -> None:
         """Put a window back; it stays packed if it rests."""
-        known = _resting(packed)
+        known = _beginning(packed)
         rests = known.closed and not known.changed
         self.windows[place] = packed if rests else _window(packed)
 
 
-def _changes(session_id: str, old: PaneTotals, new: PaneTotals) -> list[Change]:
-    channels = _differences(old.channels, new.channels)
-    products = _differences(old.products, new.products)
-    found: list[Change] = [("channel", name, difference) for name, difference in channels]
-    found += [("product", name, difference) for name, difference in products]
-    whole = _sum(difference for _, difference in channels)
-    if whole or old.present != new.present:
-        found.append(("session", session_id, whole))
+def _changes(session_id: str, before: PaneTotals | None, now: PaneTotals) -> list[Change]:
+    old = before or _NO_TOTALS
+    channels = _differences(old.channels, now.channels)
+    products = _differences(old.products, now.products)
+    found: list[Change] = [("channel", name, moves(one)) for name, one in channels.items()]
+    found += [("product", name, moves(one)) for name, one in products.items()]
+    whole = _sum(channels.values())
+    if whole or before is None or old.present != now.present:
+        found.append(("session", session_id, moves(whole)))
     return found
 
 
-def _differences(
-    old: Mapping[str, Vector], new: Mapping[str, Vector]
-) -> list[tuple[str, Difference]]:
-    return [
-        (name, [(i, a - b) for i, (a, b) in enumerate(zip(now, before, strict=True)) if a != b])
-        for name in {**old, **new}
-        if (now := new.get(name, _NO_VECTOR)) != (before := old.get(name, _NO_VECTOR))
-    ]
+def _differences(before: Mapping[str, Vector], now: Mapping[str, Vector]) -> dict[str, Difference]:
+    found = {}
+    for name in {**before, **now}:
+        old, new = before.get(name, _NO_VECTOR), now.get(name, _NO_VECTOR)
+        if old != new:
+            if len(new) != SIZE:
+                raise ValueError(
+                    f"total of {name!r} has {len(new)} columns instead of {SIZE}: "
+                    "all workers must run the same version"
+                )
+            columns = compress(_COLUMNS, map(ne, old, new))
+            found[name] = [(i, new[i] - old[i]) for i in columns]
+    return found
 
 
 def _sum(differences: Iterable[Difference]) -> Difference:
     total: dict[int, int] = {}
     for difference in differences:
-        for at, by in difference:
-            total[at] = total.get(at, 0) + by
-    return [(at, by) for at, by in total.items() if by]
+        for column, by in difference:
+            total[column] = total.get(column, 0) + by
+    return [(column, by) for column, by in total.items() if by]

@@ -17,7 +17,7 @@ from streams.records import Arrival, Record
 from streams.results import Results
 from streams.store import State
 
-_CHUNK = 2_000
+_CHUNK = 10_000
 #: After the last record, quiet time passes until every window is final.
 _QUIET_MS = (5_000, 30_000, 60_000, 120_000)
 

@@ -143,7 +143,7 @@ class State:
 def _session_puts(session: Session) -> Iterator[Put]:
     sid = session.id
     for viewer_id, visit in session.changed_visits.items():
-        yield _encode((VISIT, sid, viewer_id)), visit and _encode(visit)
+        yield _encode((VISIT, sid, viewer_id)), None if visit is None else _encode(visit)
     for index in session.changed_panes:
         yield _encode((PANE, sid, index)), _encode(session.panes[index])
     for product_id in session.changed_affinity:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from schemas.results import Scope, Status
-from streams.rates import LINE_SIZE, SESSION_WINDOW, Line, line
-from streams.totals import SIZE, WINDOWS
+from streams.rates import LINE_SIZE, SESSION_WINDOW, Line
+from streams.totals import PEOPLE, WINDOWS
 
 SIZES = tuple(WINDOWS.values())
 
@@ -18,10 +18,10 @@ Place = tuple[int, int]
 #: The session's own window; its place names no pane, because a late one may come before it.
 WHOLE: Place = (SESSION_WINDOW, 0)
 
-#: Columns of a vector that changed, and by how much.
+#: Columns that changed, and by how much.
 Difference = list[tuple[int, int]]
-#: Where something changed. With an empty difference: only how many viewers are present.
-Change = tuple[Scope, str, Difference]
+#: Where something changed, and how that moves the line of each kind of window.
+Change = tuple[Scope, str, list[Difference]]
 
 
 def places(pane: int) -> list[Place]:
@@ -29,15 +29,17 @@ def places(pane: int) -> list[Place]:
     return [(w, pane - pane % size if size else 0) for w, size in enumerate(SIZES)]
 
 
-def _columns(window: int) -> list[int]:
-    """Return, for each column of a vector, its column in the window's line, or -1."""
-    columns = [-1] * SIZE
-    for to, at in enumerate(line(list(range(SIZE)), window)):
-        columns[at] = to
-    return columns
-
-
-_COLUMNS = [_columns(window) for window in range(len(WINDOWS))]
+def moves(difference: Difference) -> list[Difference]:
+    """Return how the difference of two vectors moves the line of each kind of window."""
+    common: Difference = []
+    people: list[Difference] = [[] for _ in SIZES]
+    for column, by in difference:
+        if column < PEOPLE:
+            common.append((column, by))
+        else:
+            step, kind = divmod(column - PEOPLE, len(SIZES))
+            people[kind].append((PEOPLE + step, by))
+    return [common + own for own in people]
 
 
 class Row(Struct, array_like=True):
@@ -67,15 +69,15 @@ class Window(Struct, array_like=True):
     )
 
     def add(self, changes: Iterable[Change], kind: int) -> None:
-        """Add differences, as far as they matter to a window of this kind (its index)."""
-        columns = _COLUMNS[kind]
-        for scope, name, difference in changes:
-            moves = [(to, by) for at, by in difference if (to := columns[at]) >= 0]
-            if moves or not difference:
+        """Add what changed to the rows of a window of this kind (its index)."""
+        for scope, name, lines in changes:
+            difference = lines[kind]
+            if difference or scope == "session":  # whose row also says who is present
                 row = self._row(scope, name)
                 row.changed = self.changed = True
-                for to, by in moves:
-                    row.sums[to] += by
+                sums = row.sums
+                for column, by in difference:
+                    sums[column] += by
 
     def _row(self, scope: Scope, name: str) -> Row:
         rows = self.rows[scope]

@@ -155,6 +155,15 @@ def test_acts_fade() -> None:
     assert faded[3] == pytest.approx(5 * exp(-10) / (5 * exp(-10) + 3))
 
 
+def test_what_came_early_counts_as_now() -> None:
+    """An event ahead of stream time makes nobody livelier than one at this moment."""
+    now, ahead = lively(), lively()
+    now.acted = now.last = NOW
+    ahead.acted = ahead.last = ahead.rated_at = NOW + 5_000
+    room = Room(present=1_000, leaves=100.0, left_at=NOW + 5_000)
+    assert churn.features(ahead, room, NOW) == churn.features(now, ROOM, NOW)
+
+
 def test_who_has_just_come_is_not_scored() -> None:
     """In the first 10 s a leave would be a bounce."""
     one = viewer(watched_s=9.999, idle_s=9.999, silent_s=9.999)
@@ -182,7 +191,20 @@ def test_the_level_rises_at_the_upper_and_falls_at_the_lower_threshold() -> None
     assert (one.at_risk, one.risk_since, one.scored) == (False, NOW, NOW)
 
 
-@given(st.lists(st.tuples(st.integers(0, 15_000), st.sampled_from(["act", "beat", "none"]))))
+def test_the_level_stays_for_the_dwell() -> None:
+    """A viewer who acts right after falling into risk is not safe before 10 s have passed."""
+    one = viewer(idle_s=90, silent_s=50)
+    assert churn.rescore(one, ROOM, NOW, POLICY, churn.PRIOR)
+    one.acted = one.last = NOW + 9_999
+    assert not churn.rescore(one, ROOM, NOW + 9_999, POLICY, churn.PRIOR)
+    assert churn.rescore(one, ROOM, NOW + 10_000, POLICY, churn.PRIOR)
+    assert not one.at_risk
+
+
+elapsed = st.sampled_from([0, 1_000, 5_000, 9_999, 10_000, 30_000, 60_000])
+
+
+@given(st.lists(st.tuples(elapsed, st.sampled_from(["act", "beat", "none"])), max_size=30))
 def test_the_level_never_flips_within_the_dwell(course: list[tuple[int, str]]) -> None:
     """Whatever a viewer does, changes of the level are 10 s apart and are told."""
     one = Visit(present=True, entered=NOW, acted=NOW, last=NOW)

@@ -82,6 +82,36 @@ def test_a_cause_that_could_not_be_decided_comes_again_a_little_later() -> None:
     assert again.cause_id == first.cause_id
 
 
+def test_a_huge_cart_is_considered_up_to_the_memory_and_no_line_twice() -> None:
+    """Twenty lines are more than a visit remembers: the others have to wait for a place."""
+    one = visit(carted=tuple(f"p{i:02}" for i in range(20)))
+    found = [propose.cart_waiting(session(), "v1", one, NOW, POLICY) for _ in range(40)]
+    causes = [proposal.cause_id for proposal in found if proposal is not None]
+    assert causes == [f"add-p{i:02}" for i in range(propose.MARKS)]
+    assert propose.next_due(one, POLICY) is None
+    assert one.cart is not None
+    del one.cart["p00"]
+    freed = propose.cart_waiting(session(), "v1", one, NOW, POLICY)
+    assert freed is not None
+    assert freed.cause_id == "add-p16"
+
+
+def test_a_click_that_was_considered_stays_so_behind_a_full_cart() -> None:
+    """Making room for cart lines does not forget the click that may become the cause again."""
+    one = visit()
+    one.at_risk = True
+    click(one, "x")
+    assert propose.at_risk(session(), "v1", one, NOW, POLICY) is not None
+    one.cart = visit(carted=tuple("abcdefghijklmnopqrst")).cart
+    for _ in range(40):
+        propose.cart_waiting(session(), "v1", one, NOW, POLICY)
+    assert one.cart is not None
+    del one.cart["b"]  # its mark is what makes room for another
+    assert propose.cart_waiting(session(), "v1", one, NOW, POLICY) is not None
+    one.cart = None
+    assert propose.at_risk(session(), "v1", one, NOW, POLICY) is None
+
+
 carts = st.dictionaries(st.integers(0, 40), st.integers(0, 60_000), max_size=40)
 asks = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 20_000)))
 

@@ -109,6 +109,17 @@ def test_at_most_six_recommendations_in_any_ten_minutes(gaps: list[int]) -> None
             assert len(within) == POLICY.recommendations_per_window
 
 
+def test_the_cap_forgets_after_exactly_ten_minutes() -> None:
+    """The seventh has to wait until the first is ten minutes old."""
+    room, one = shop(), visit()
+    room.shelf.pinned = "a"
+    one.recommended = [NOW] * POLICY.recommendations_per_window
+    end = NOW + POLICY.recommendation_window_ms
+    assert recommend(room, one, now=end - 1) == Refusal("window_cap")
+    assert isinstance(recommend(room, one, now=end), tuple)
+    assert one.recommended == [end]
+
+
 products = st.sampled_from("abcdefgh")
 
 
