@@ -4,7 +4,8 @@ The values are joined and decoded in one call. Only when that fails is each reco
 itself, so that one bad record costs one dead letter and nothing else. The join is safe: every
 newline in it stands between a ``}`` and a ``{``. It cannot be inside a string, where a raw
 newline is an error, nor inside an object or an array, where no value may follow a value without
-a comma. So no value reaches into the next one.
+a comma. So no value reaches into the next one; and with as many events as values, none holds
+two.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from schemas import cloudevents
 from schemas.events import Event
 
 MAX_RECORD_BYTES = 1 << 20
+#: Values decoded in one call: so many are decoded one by one because one of them is bad.
+JOINED = 256
 
 
 #: What a bad value raises; RecursionError: nested too deep, even in a field that is ignored.
@@ -43,10 +46,11 @@ class BatchDecoder:
 
     def decode(self, values: Sequence[bytes | None]) -> Sequence[Event | Rejection]:
         """Return one event or one rejection per value, in order."""
-        events = self._decode_joined(values)
-        if events is not None:
-            return events
-        return [self._decode_one(value) for value in values]
+        decoded: list[Event | Rejection] = []
+        for start in range(0, len(values), JOINED):
+            part = values[start : start + JOINED]
+            decoded += self._decode_joined(part) or map(self._decode_one, part)
+        return decoded
 
     def _decode_joined(self, values: Sequence[bytes | None]) -> list[Event] | None:
         """Decode all values in one call; None when one of them is bad, or may be."""
@@ -58,9 +62,10 @@ class BatchDecoder:
                 return None
             if len(joined) > MAX_RECORD_BYTES < max(map(len, values)):  # type: ignore[arg-type]
                 return None
-            return self._decoder.decode_lines(joined)
+            events = self._decoder.decode_lines(joined)
         except _BAD:
             return None
+        return events if len(events) == len(values) else None
 
     def _decode_one(self, value: bytes | None) -> Event | Rejection:
         if value is None:
@@ -72,17 +77,28 @@ class BatchDecoder:
 
     def _parse(self, value: bytes) -> Event | Rejection:
         try:
-            return self._decoder.decode(cloudevents.unwrap(value) or value)
-        except UnicodeDecodeError as exc:
-            return Rejection("invalid_utf8", f"the record is not UTF-8: {exc.reason}")
-        except msgspec.ValidationError as exc:
-            return self._invalid(str(exc))
-        except msgspec.DecodeError as exc:
-            return Rejection("invalid_json", str(exc))
-        except RecursionError:
-            return Rejection("invalid_json", "nested too deep: an event is a flat object")
+            return self._decoder.decode(value)
+        except _BAD as exc:
+            return self._unwrap(value) or self._why(exc)
+
+    def _unwrap(self, value: bytes) -> Event | Rejection | None:
+        """Take the event out of a CloudEvents envelope; None when the record is none."""
+        try:
+            bare = cloudevents.unwrap(value)
+            return None if bare is None else self._decoder.decode(bare)
+        except _BAD as exc:
+            return self._why(exc)
         except ValueError as exc:  # an envelope that cannot be unwrapped
             return Rejection("invalid_envelope", str(exc))
+
+    def _why(self, error: Exception) -> Rejection:
+        if isinstance(error, UnicodeDecodeError):
+            return Rejection("invalid_utf8", f"the record is not UTF-8: {error.reason}")
+        if isinstance(error, msgspec.ValidationError):
+            return self._invalid(str(error))
+        if isinstance(error, RecursionError):
+            return Rejection("invalid_json", "nested too deep: an event is a flat object")
+        return Rejection("invalid_json", str(error))
 
     def _invalid(self, message: str) -> Rejection:
         if message.startswith("Invalid value") and message.endswith("`$.type`"):

@@ -6,6 +6,7 @@ and one whose player has been silent for 30 s about 76 %.
 """
 
 from functools import lru_cache
+from itertools import islice
 from math import exp, inf, log
 
 from msgspec import Struct
@@ -61,18 +62,26 @@ _UNITS = tuple(Weights(**{**_NONE, name: 1.0}) for name in Weights.__struct_fiel
 #: The features of a viewer who is neither likely to leave nor likely to stay.
 NEUTRAL = (0.33, 0.0, 0.29, 0.2, 0.1, 0.1, 0.3, 0.2, 0.3, 0.0, 0.0, 0.0, _USUAL_LEAVE_RATE)
 
-_LIVELY = ("few_acts", "lively")
-_BASKET = ("no_cart", "open_cart")
-#: The reason codes of each feature: when it raises the risk, and when it lowers it.
-_CODES = (
-    ("idle", "just_acted"), ("silent", "in_touch"), ("newcomer", "settled"),
-    _LIVELY, _LIVELY, _LIVELY, _LIVELY, _LIVELY, _LIVELY,
-    _BASKET, _BASKET, ("old_cart", "fresh_cart"), ("room_leaving", "room_staying"),
-)  # fmt: skip
+#: The parts of the logit: how many weights belong to each, and the reason codes for when it
+#: raises the risk and for when it lowers it.
+_PARTS = (
+    (1, "idle", "just_acted"),
+    (1, "silent", "in_touch"),
+    (1, "newcomer", "settled"),
+    (6, "few_acts", "lively"),
+    (2, "no_cart", "open_cart"),
+    (1, "old_cart", "fresh_cart"),
+    (1, "room_leaving", "room_staying"),
+)
 
 
 def logit(visit: Visit, room: Room, now: int, weights: Weights) -> float:
-    """Return the log odds that this viewer leaves within 60 s of ``now``.
+    """Return the log odds that this viewer leaves within 60 s of ``now``."""
+    return weights.intercept + sum(parts(visit, room, now, weights))
+
+
+def parts(visit: Visit, room: Room, now: int, weights: Weights) -> tuple[float, ...]:
+    """Return what each part adds to the logit.
 
     Written out plainly: it runs for every viewer every few seconds.
     """
@@ -86,36 +95,52 @@ def logit(visit: Visit, room: Room, now: int, weights: Weights) -> float:
         idle = IDLE_CAP_MS
     elif idle < 0:
         idle = 0
-    total = w.intercept + w.idle * idle / 60_000 + w.watch * watch / (watch + 300_000)
     silence = now - visit.last - SILENCE_FREE_MS
-    if silence > 0:
-        total += w.silence * (min(SILENCE_CAP_MS, silence)) / 18_000
+    if silence < 0:
+        silence = 0
+    elif silence > SILENCE_CAP_MS:
+        silence = SILENCE_CAP_MS
+    acts = 0.0
     if visit.likes_5m or visit.clicks_5m or visit.comments_5m:
-        total += _acts(visit, now - visit.rated_at, w)
-    if visit.cart:
-        total += _cart(visit.cart, now, w)
-    return total + w.room * _leave_rate(room, now)
+        acts = _acts(visit, now - visit.rated_at, w)
+    basket, cart_age = _cart(visit.cart, now, w) if visit.cart else (0.0, 0.0)
+    return (
+        w.idle * idle / 60_000,
+        w.silence * silence / 18_000,
+        w.watch * watch / (watch + 300_000),
+        acts,
+        basket,
+        cart_age,
+        w.room * _leave_rate(room, now),
+    )
 
 
 def features(visit: Visit, room: Room, now: int) -> tuple[float, ...]:
-    """Return what the logit sums up, one value per weight after the intercept."""
+    """Return what the logit sums up, one value per weight after the intercept: to learn from."""
     return tuple(logit(visit, room, now, unit) for unit in _UNITS)
 
 
 def explain(visit: Visit, room: Room, now: int, weights: Weights) -> tuple[Reason, ...]:
     """Return the three strongest reasons, heaviest first.
 
-    A reason's weight is what it adds to the logit compared with a neutral viewer; below zero
-    it speaks for staying.
+    A reason's weight is what its part adds to the logit compared with a neutral viewer; below
+    zero it speaks for staying.
     """
-    by_codes: dict[tuple[str, str], float] = {}
-    _, *slopes = astuple(weights)
-    found = features(visit, room, now)
-    for codes, slope, value, usual in zip(_CODES, slopes, found, NEUTRAL, strict=True):
-        by_codes[codes] = by_codes.get(codes, 0.0) + slope * (value - usual)
-    reasons = [Reason(codes[w < 0], round(w, 3)) for codes, w in by_codes.items()]
+    found = zip(_PARTS, parts(visit, room, now, weights), _neutral(weights), strict=True)
+    reasons = [
+        Reason(up if value > usual else down, round(value - usual, 3))
+        for (_, up, down), value, usual in found
+    ]
     reasons.sort(key=lambda reason: (-abs(reason.weight), reason.code))
     return tuple(reason for reason in reasons[:3] if reason.weight)
+
+
+@lru_cache(maxsize=16)
+def _neutral(weights: Weights) -> tuple[float, ...]:
+    """Return the parts of a neutral viewer."""
+    _, *slopes = astuple(weights)
+    terms = iter([slope * value for slope, value in zip(slopes, NEUTRAL, strict=True)])
+    return tuple(sum(islice(terms, count)) for count, _, _ in _PARTS)
 
 
 def rescore(visit: Visit, room: Room, now: int, policy: Policy, weights: Weights) -> bool:
@@ -166,16 +191,15 @@ def _acts(visit: Visit, age_ms: int, w: Weights) -> float:
     return total
 
 
-def _cart(cart: dict[str, CartLine], now: int, w: Weights) -> float:
+def _cart(cart: dict[str, CartLine], now: int, w: Weights) -> tuple[float, float]:
     value, oldest = 0, now
     for line in cart.values():
         value += line.quantity * line.unit_price
         if line.since < oldest:  # noqa: PLR1730  min() costs more than all the rest here
             oldest = line.since
     age = now - oldest
-    return (
-        w.cart_open + w.cart_value * value / (value + 20_000) + w.cart_age * age / (age + 120_000)
-    )
+    basket = w.cart_open + w.cart_value * value / (value + 20_000)
+    return basket, w.cart_age * age / (age + 120_000)
 
 
 def _leave_rate(room: Room, now: int) -> float:

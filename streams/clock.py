@@ -46,14 +46,16 @@ def _fire(state: State, now: int, results: Results) -> None:
 def _wake(
     state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
 ) -> None:
-    """Do what the visit was waiting for."""
+    """Do what the visit was waiting for; often it is no longer waiting for it."""
     session.changed_visits[viewer_id] = visit
-    if visit.first and not visit.matured and visit.first + visits.MATURITY_MS <= now:
+    visit.due = 0
+    if not visit.matured and visit.first + visits.MATURITY_MS <= now:
         visits.mature(session, visit)
-    results.releases += decide.expire(session, viewer_id, visit, now)
-    if visit.present:
+    if visit.coupons:
+        results.releases += decide.expire(session, viewer_id, visit, now)
+    if visit.present and now - visit.last >= visits.LOOK_EVERY_MS:
         _look(state, session, viewer_id, visit, now, results)
-    if visit.present:
+    if visit.present and visit.cart:
         proposal = propose.cart_waiting(session, viewer_id, visit, now, state.policy)
         if proposal is not None:
             consider(state, session, visit, proposal, results)
@@ -68,5 +70,5 @@ def _look(
         row = channel_row(session.pane(now // PANE_MS), visit.channel)
         visits.leave(session, visit, now, row)
         results.left.append((session.id, viewer_id))
-    elif now - visit.scored >= state.policy.churn_refresh_ms:
+    else:
         rescore(state, session, viewer_id, visit, now, results)

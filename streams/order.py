@@ -66,25 +66,29 @@ class StreamOrder:
         return {source: w.taken for source, w in self._waiting.items() if w.taken}
 
     def take(self, caught_up: Callable[[Source], bool]) -> list[Arrival]:
-        """Return, in order, all arrivals that nothing in the log can precede any more."""
+        """Return, in order, all arrivals that nothing in the log can precede any more.
+
+        At one time the sources come in their own order. So of the events at the very bound
+        those of later sources wait: the lagging one may bring more of that time.
+        """
         bound = self._bound(caught_up)
-        places, arrivals = self._cut(bound)
-        if not arrivals and bound is not None:
-            # A long run of one time, or of refused records: it must not wait for its own end.
-            places, arrivals = self._cut(bound + 1)
+        places: list[int] = []
+        arrivals: list[Arrival] = []
+        for rank, waiting in enumerate(self._waiting.values()):
+            if waiting.arrivals:
+                more, at = waiting.cut(None if bound is None else bound[0] + (rank <= bound[1]))
+                arrivals += more
+                places += at
         # The concatenation is a few sorted runs, which timsort merges in linear time.
         return [arrivals[i] for i in sorted(range(len(places)), key=places.__getitem__)]
 
-    def _cut(self, before: int | None) -> tuple[list[int], list[Arrival]]:
-        places: list[int] = []
-        arrivals: list[Arrival] = []
-        for waiting in self._waiting.values():
-            if waiting.arrivals:
-                more, at = waiting.cut(before)
-                arrivals += more
-                places += at
-        return places, arrivals
-
-    def _bound(self, caught_up: Callable[[Source], bool]) -> int | None:
-        lagging = [w for source, w in self._waiting.items() if not caught_up(source)]
-        return min((w.places[-1] if w.places else w.taken for w in lagging), default=None)
+    def _bound(self, caught_up: Callable[[Source], bool]) -> tuple[int, int] | None:
+        """Return place and rank of the last event that is known of the hindmost lagging source."""
+        return min(
+            (
+                (w.places[-1] if w.places else w.taken, rank)
+                for rank, (source, w) in enumerate(self._waiting.items())
+                if not caught_up(source)
+            ),
+            default=None,
+        )

@@ -11,6 +11,8 @@ from streams.totals import STEPS
 BLOCK = 30  # panes in 5 min
 _ALL = (1 << 2 * BLOCK) - 1
 _BLOCK = (1 << BLOCK) - 1
+MINUTE_PANES = 6
+_MINUTE = (1 << MINUTE_PANES) - 1
 _NO_BITS = [0] * len(STEPS)
 
 PANE, MINUTE, FIVE, SESSION = 1, 2, 4, 8
@@ -30,7 +32,8 @@ class Seen(Struct, array_like=True, gc=False):
 
 def touch(seen: Seen, step: int, pane: int) -> int:
     """Note the step and return the windows that see it for the first time, as bits."""
-    block, slot = divmod(pane, BLOCK)
+    block = pane // BLOCK
+    slot = pane - block * BLOCK
     behind = seen.block - block
     if behind:
         if behind < 0:
@@ -43,8 +46,10 @@ def touch(seen: Seen, step: int, pane: int) -> int:
     if bits >> slot & 1:
         return 0
     seen.bits[step] = bits | 1 << slot
-    first = PANE | _ever(seen, step)
-    if not bits >> (slot - slot % 6) & 63:
+    first = PANE if seen.ever >> step & 1 else PANE | _ever(seen, step)
+    if not bits:
+        return first | MINUTE | FIVE
+    if not bits >> (slot - slot % MINUTE_PANES) & _MINUTE:
         first |= MINUTE
     if not bits >> (slot - slot % BLOCK) & _BLOCK:
         first |= FIVE

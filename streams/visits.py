@@ -80,18 +80,19 @@ def schedule(state: State, session_id: str, viewer_id: str, visit: Visit) -> Non
 
 def _next_due(state: State, visit: Visit) -> int:
     policy = state.policy
-    now = state.progress.clock - policy.watermark_bound_ms
     due = NEVER
     if visit.present:
-        looks = max(now - visit.last, 0) // LOOK_EVERY_MS + 1
+        silent = state.progress.clock - policy.watermark_bound_ms - visit.last
+        looks = silent // LOOK_EVERY_MS + 1 if silent > 0 else 1
         due = visit.last + min(looks * LOOK_EVERY_MS, policy.silence_ms)
-    if visit.first and not visit.matured:
+    if not visit.matured and visit.first:
         due = min(due, visit.first + MATURITY_MS)
     if visit.cart:
         due = min(due, propose.next_due(visit, policy) or NEVER)
-    for coupon in visit.coupons or ():
-        if coupon.status == "sent":
-            due = min(due, coupon.expires_at)
+    if visit.coupons:
+        for coupon in visit.coupons:
+            if coupon.status in {"sent", "pending"}:
+                due = min(due, coupon.expires_at)
     return due
 
 

@@ -34,17 +34,17 @@ from tests.integration.kafka import Kafka, free_port
 PARTITIONS = 6
 START_S = 40.0
 STOP_S = 10.0
-PATIENCE_S = 60.0
-_POLL_S = 0.02
+PATIENCE_S = 40.0
+_POLL_S = 0.03
 
 T = TypeVar("T")
 
 
-def until(what: str, condition: Callable[[], T], *, limit_s: float = PATIENCE_S) -> T:
-    """Return the condition's first true value. Raises AssertionError, naming ``what``."""
+def until(what: Callable[[], str], condition: Callable[[], T], *, limit_s: float = PATIENCE_S) -> T:
+    """Return the condition's first true value. Raises AssertionError that says what was awaited."""
     deadline = time.monotonic() + limit_s
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"still waiting after {limit_s} s: {what}"
+        assert time.monotonic() < deadline, f"still waiting after {limit_s} s: {what()}"
         time.sleep(_POLL_S)
     return value
 
@@ -66,6 +66,7 @@ class Site:
     def __init__(self, settings: Settings, directory: Path) -> None:
         self.settings = settings
         self.directory = directory
+        self._admin = AdminClient(settings.confluent_config())
         self.input_topics = sorted({settings.topic_of(kind.__name__) for kind in EVENT_TYPES})
         self.output_topics = sorted({settings.topic_of(k.__name__) for k in RESULT_TYPES.values()})
 
@@ -103,23 +104,33 @@ class Site:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """Return the group's committed offsets."""
-        client = AdminClient(self.settings.confluent_config())
         group = ConsumerGroupTopicPartitions(self.settings.app_id)
-        answer = next(iter(client.list_consumer_group_offsets([group]).values())).result()
+        answer = next(iter(self._admin.list_consumer_group_offsets([group]).values())).result()
         return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
 
-    def has_committed(self, wanted: dict[tuple[str, int], int]) -> bool:
-        """Tell whether the group is past all these offsets."""
-        reached = self.committed()
-        return all(reached.get(place, -1) >= offset for place, offset in wanted.items())
+    def wait_committed(self, wanted: dict[tuple[str, int], int]) -> None:
+        """Wait until the group is past all these offsets."""
+        behind: dict[tuple[str, int], tuple[int, int]] = {}
+
+        def passed() -> bool:
+            reached = self.committed()
+            behind.clear()
+            behind.update(
+                (place, (reached.get(place, -1), offset))
+                for place, offset in wanted.items()
+                if reached.get(place, -1) < offset
+            )
+            return not behind
+
+        until(lambda: f"commits (reached, wanted): {behind}", passed)
 
     def settle(self) -> None:
         """Wait until all input is applied, then until all totals of it are in the rows."""
         host = self.settings.topic_of("SessionStarted")
         inputs = self.ends(*(t for t in self.input_topics if t != host))
-        until("input committed to its end", lambda: self.has_committed(inputs))
+        self.wait_committed(inputs)
         totals = self.ends(self.settings.topic_of("window-totals"))
-        until("totals merged", lambda: self.has_committed(totals))
+        self.wait_committed(totals)
 
     def logged(self, topic: str) -> int:
         """Return how many offsets the log of a topic has used, open transactions included."""
@@ -183,7 +194,11 @@ class WorkerProcess:
 
     def ready(self, tasks: int = PARTITIONS) -> "WorkerProcess":
         """Wait until the worker runs so many tasks."""
-        until(f"{tasks} tasks run\n{self.last_words()}", lambda: self.tasks() == tasks, limit_s=START_S)
+        until(
+            lambda: f"{tasks} tasks run\n{self.last_words()}",
+            lambda: self.tasks() == tasks,
+            limit_s=START_S,
+        )
         return self
 
     def kill(self) -> None:

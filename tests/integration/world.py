@@ -1,7 +1,9 @@
 """A small world with everything in it, and what a plain count of its records must give."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +12,7 @@ from agents.recording import Record
 from agents.simulator.scenario import Scenario, Tally
 from agents.simulator.world import simulate
 from streams.partitioner import partition_of
+from tests.integration.cluster import PARTITIONS
 
 #: Steps of the people funnel, by the event that takes them.
 STEPS = {
@@ -60,7 +63,7 @@ def clock_events(ts: int, partitions: int, topics: dict[str, dict[str, Any]]) ->
     records = []
     for viewer in one_viewer_each(partitions):
         for topic, fields in topics.items():
-            event = {"id": f"{viewer}-{topic}-{ts}", "ts": ts, "session_id": "clock"}
+            event = {"id": f"{viewer}-{topic}-{ts}", "ts": ts, "session_id": CLOCK}
             value = msgspec.json.encode(event | {"viewer_id": viewer} | fields)
             records.append(Record(topic, viewer.encode(), value, ts))
     return records
@@ -91,6 +94,25 @@ def one_viewer_each(partitions: int) -> list[str]:
         found.setdefault(partition_of(viewer, partitions), viewer)
         number += 1
     return [found[p] for p in range(partitions)]
+
+
+#: The room of the clock events.
+CLOCK = "clock"
+
+
+@cache
+def recorded_world() -> World:
+    """Return some minutes of four sessions, a quarter of an hour ago, and the time after them.
+
+    The clock events at the end let every window of the world close and every timer fire.
+    """
+    start_ms = time.time_ns() // 1_000_000 - 900_000
+    world = make_world(
+        start_ms=start_ms, rate=250.0, viewers=4_000, sessions=4, events=40_000,
+        bad_share=0.002, unannounced_share=0.1,
+    )  # fmt: skip
+    world.records.extend(clock_events(world.ends_ms + 660_000, PARTITIONS, HARMLESS))
+    return world
 
 
 class Count:
