@@ -6,7 +6,6 @@ until its task is ready (and while it has too much waiting), input offsets are c
 task's transaction and not by Faust, and only committed records are read.
 """
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,8 +20,6 @@ from agents.settings import Settings
 #: A fetch must come back soon: the next one for a busy partition waits for it.
 FETCH_WAIT_MS = 50
 FETCH_BYTES = 2 << 20
-#: A position that stands at the end for so long has nothing more to hand out.
-TAIL_S = 0.2
 
 
 class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust is untyped
@@ -55,7 +52,8 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._open: set[TP] = set()
-        self._tails: dict[TP, tuple[int | None, float]] = {}
+        self._places: dict[TP, tuple[int, int]] = {}  # position, end
+        self._handed: dict[TP, int] = {}  # the offset after the newest record handed over
 
     def _new_consumer_thread(self) -> LaneThread:
         return LaneThread(self, loop=self.loop, beacon=self.beacon)
@@ -65,8 +63,9 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         self._open.add(tp)
 
     def hold(self, tp: TP) -> None:
-        """Hold a partition back."""
+        """Hold a partition back; it does not count as caught up before it is read again."""
         self._open.discard(tp)
+        self._places.pop(tp, None)
 
     def hold_all(self) -> None:
         """Hold every partition back."""
@@ -75,6 +74,8 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's signature
         """Yield one message per fetched topic-partition; its value is the list of records."""
         records, _ = await self._wait_next_records(timeout)
+        self._note_places()
+        self._handed.update({tp: batch[-1].offset + 1 for tp, batch in (records or {}).items()})
         generation = self.app.consumer_generation_id
         for tp, batch in (records or {}).items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -96,25 +97,31 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
 
     def is_caught_up(self, tp: TP, received: int) -> bool:
         """Tell whether everything up to the partition's end, as last fetched, was received."""
-        position, end = self._place(tp)
-        if end is None or received >= end:
-            return end is not None
-        # What is left may be transaction markers only: read over, but never handed out.
-        before, since_s = self._tails.get(tp, (None, 0.0))
-        if before != position:
-            self._tails[tp] = position, time.monotonic()
-            return False
-        return position is not None and position >= end and time.monotonic() - since_s > TAIL_S
+        position, end = self._places.get(tp, (0, None))
+        return end is not None and position >= end and received >= self._handed.get(tp, 0)
 
-    def _place(self, tp: TP) -> tuple[int | None, int | None]:
+    def _note_places(self) -> None:
+        """Note the positions while no fetch is under way: all before them was handed over.
+
+        Transaction markers are read over without being handed over, so what was handed over
+        does not tell alone how far a partition was read.
+        """
+        for tp in self._open:
+            place = self._place(tp)
+            if place is not None:
+                self._places[tp] = place
+
+    def _place(self, tp: TP) -> tuple[int, int] | None:
         """Return the position and the end (last stable offset) of a partition, if known."""
         consumer = self._thread._consumer  # noqa: SLF001 - there is no public way to ask
         subscription = consumer._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment
         if not assignment or TopicPartition(*tp) not in assignment.tps:
-            return None, None
+            return None
         state = assignment.state_value(TopicPartition(*tp))
-        return (state.position, state.lso) if state.has_valid_position else (None, None)
+        if not state.has_valid_position or state.lso is None:
+            return None
+        return state.position, state.lso
 
     async def committed(self, tp: TP) -> int | None:
         """Return the group's committed offset of a partition."""
@@ -124,6 +131,8 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def rewind(self, tp: TP, offset: int | None) -> None:
         """Read a partition from an offset on; ``None``: from its beginning."""
+        self._places.pop(tp, None)
+        self._handed.pop(tp, None)
         if offset is None:
             await self._thread.seek_to_beginning(TopicPartition(*tp))
         else:

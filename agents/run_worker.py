@@ -1,5 +1,6 @@
 """Runs the worker process: logging, the metrics port, Faust's own event loop."""
 
+import gc
 import logging
 
 import faust
@@ -10,16 +11,22 @@ from agents.settings import Settings
 
 
 def run(settings: Settings, *, metrics_port: int | None = None) -> None:
-    """Run a worker until it is told to stop; never returns."""
+    """Run a worker, with its metrics, until it is told to stop; never returns."""
     worker = Worker(settings)
     port = settings.metrics_port if metrics_port is None else metrics_port
     if port:
         registry = CollectorRegistry()
         registry.register(worker.meters)
         start_http_server(port, addr=settings.metrics_host, registry=registry)
+    serve(worker)
+
+
+def serve(worker: Worker) -> None:
+    """Run Faust's worker; never returns."""
+    # State is large, lives long and has no cycles: do not search it for garbage all the time.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     faust.Worker(
-        worker.app,
-        loglevel=settings.log_level.lower(),
-        redirect_stdouts=False,
+        worker.app, loglevel=worker.settings.log_level.lower(), redirect_stdouts=False
     ).execute_from_commandline()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas import events as ev
 from streams import affinity, propose, visits
-from streams.decide import outcome
+from streams.decide import outcome, redeem
 from streams.propose import Proposal
 from streams.results import Results
 from streams.seen import touch
@@ -28,6 +28,7 @@ from streams.totals import (
     PANE_MS,
     REFUNDED,
     UNITS,
+    WATCH_MS,
     Vector,
     channel_row,
     count_person,
@@ -100,7 +101,12 @@ def _entered(act: Act, event: ev.ViewerEvent) -> None:
 
 
 def _left(act: Act, event: ev.ViewerEvent) -> None:
-    if visits.leave(act.session, act.visit, event.ts, act.row):
+    visit = act.visit
+    if visit.present:  # the time since the last sign of life was watched, too
+        act.row[WATCH_MS] += visits.follow(
+            act.state, act.session, event.viewer_id, visit, event.ts
+        )
+    if visits.leave(act.session, visit, event.ts, act.row):
         act.results.left.append((event.session_id, event.viewer_id))
 
 
@@ -200,6 +206,8 @@ def _ordered(act: Act, event: ev.ViewerEvent) -> Proposal | None:
         _repeat(act, event)
         return None
     order.placed = True
+    if event.trigger_id is not None:
+        redeem(visit, event.trigger_id)
     person(act, ORDERED, event.ts)
     act.row[ORDERED_AMOUNT] += event.amount
     for line in event.lines:
@@ -230,14 +238,19 @@ def _paid(act: Act, event: ev.ViewerEvent) -> None:
 def _refunded(act: Act, event: ev.ViewerEvent) -> None:
     assert isinstance(event, ev.OrderRefunded)
     order = _order(act.visit, event)
-    amount = min(event.amount, order.amount - order.refunded)
+    if not order.placed and order.paid_pane is None:
+        order.amount = order.refunded + event.amount  # not known yet: the refund is believed
+    amount = max(min(event.amount, order.amount - order.refunded), 0)
     order.refunded += amount
-    # The pane of the payment is corrected, so that its net GMV is what really came of it.
+    # The pane of the payment is corrected, so that its net GMV is what really came of it. One
+    # that is forgotten must not be replaced by the refund alone.
     paid = order.paid_pane
-    totals = act.session.pane(event.ts // PANE_MS if paid is None else paid)
+    pane = paid if paid in act.session.panes else event.ts // PANE_MS
+    totals = act.session.pane(pane)
     channel_row(totals, act.visit.channel)[REFUNDED] += amount
     for line in event.lines:
-        product_row(totals, line.product_id)[REFUNDED] += line.quantity * line.unit_price
+        value = line.quantity * line.unit_price * amount // (event.amount or 1)
+        product_row(totals, line.product_id)[REFUNDED] += value
 
 
 def _repeat(act: Act, event: ev.ViewerEvent) -> None:

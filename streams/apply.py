@@ -67,6 +67,7 @@ def _count(
     ts = event.ts
     if ts > session.room.newest:  # noqa: PLR1730 - max() costs three times as much here
         session.room.newest = ts
+        session.changed_room = True
     if visit.channel == UNKNOWN and type(event) is ev.ViewerEntered:
         visit.channel = event.channel  # the first channel that is known stays
     pane = ts // PANE_MS
@@ -120,7 +121,8 @@ def _host_event(state: State, event: Event, record: Record, results: Results) ->
             results.duplicates.append(type(event).__name__)
         return
     session.shelf.recent = recent
-    session.changed_shelf = True
+    session.changed_shelf = session.changed_room = True
+    session.room.newest = max(session.room.newest, event.ts)
     sold_out = shelf.change(session.shelf, event)
     state.tell_conversion(session)
     if sold_out is not None:

@@ -39,16 +39,20 @@ def _fire(state: State, now: int, results: Results) -> None:
     for due, session_id, viewer_id in state.timers.due(now):
         session = state.sessions.get(session_id)
         visit = session.visits.get(viewer_id) if session else None
-        if session is not None and visit is not None and visit.due == due:
+        if session is None or visit is None or visit.due != due:
+            continue  # set anew meanwhile, or gone
+        visit.due = 0
+        if visits.is_due(visit, due, state.policy):
             _wake(state, session, viewer_id, visit, due, results)
+        # Set later without telling the changelog: a restored timer that is early does no harm.
+        visits.schedule(state, session_id, viewer_id, visit)
 
 
 def _wake(
     state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
 ) -> None:
-    """Do what the visit was waiting for; often it is no longer waiting for it."""
+    """Do what the visit was waiting for."""
     session.changed_visits[viewer_id] = visit
-    visit.due = 0
     if not visit.matured and visit.first + visits.MATURITY_MS <= now:
         visits.mature(session, visit)
     if visit.coupons:
@@ -59,7 +63,6 @@ def _wake(
         proposal = propose.cart_waiting(session, viewer_id, visit, now, state.policy)
         if proposal is not None:
             consider(state, session, visit, proposal, results)
-    visits.schedule(state, session.id, viewer_id, visit)
 
 
 def _look(

@@ -117,6 +117,13 @@ def outcome(session: Session, visit: Visit, event: TriggerEvent) -> Release | No
     return None
 
 
+def redeem(visit: Visit, trigger_id: str) -> None:
+    """Note that an order used a coupon: that accepts it, whether that is reported or not."""
+    held = _find(visit, trigger_id)
+    if held is not None and held.status == "sent":
+        held.status = "accepted"
+
+
 def expire(session: Session, _viewer_id: str, visit: Visit, now: int) -> list[Release]:
     """End the coupons that nobody took in time; returns the money that is free again.
 

@@ -1,6 +1,7 @@
 """When totals go out: once a second of stream time, newest total of each pane that changed."""
 
 from streams.results import Results
+from streams.session import Session
 from streams.store import State
 from streams.totals import Mark, WindowTotal
 
@@ -14,9 +15,17 @@ def publish(state: State, results: Results) -> None:
     for session in state.sessions.values():
         if session.unpublished:
             panes = session.published()
-            session.panes[panes[-1]].present = session.room.present
+            _say_present(session, panes[-1])
             results.totals += (
                 WindowTotal(session.id, pane, state.partition, session.panes[pane])
                 for pane in panes
             )
     results.marks.append(Mark(state.partition, state.progress.watermark))
+
+
+def _say_present(session: Session, index: int) -> None:
+    """Note who is there now in the session's newest pane; older ones have had their end."""
+    totals, present = session.panes[index], session.room.present
+    if totals.present != present and index == max(session.panes):
+        totals.present = present
+        session.changed_panes.add(index)

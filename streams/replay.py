@@ -11,7 +11,7 @@ from schemas.codec import BatchDecoder
 from streams import pipeline
 from streams.admission import admit
 from streams.budget import Ledger
-from streams.order import StreamOrder
+from streams.order import StreamOrder, by_tick
 from streams.policy import Policy
 from streams.records import Arrival, Record
 from streams.results import Results
@@ -37,9 +37,12 @@ class Replay:
         source = iter(records)
         while chunk := list(islice(source, _CHUNK)):
             self._push(chunk)
-            yield self._step(self._order.take(lambda _: True), {})
+            arrivals = self._order.take(lambda _: True)
+            for run in by_tick(arrivals, self.state.policy.publish_every_ms):
+                yield self._step(run, {}, {})
+            yield self._step([], self._newest(), {})
         for quiet_ms in _QUIET_MS:
-            yield self._step([], dict.fromkeys(self._decoders, quiet_ms))
+            yield self._step([], self._newest(), dict.fromkeys(self._decoders, quiet_ms))
 
     def _push(self, records: Sequence[Record]) -> None:
         by_topic: defaultdict[str, list[Record]] = defaultdict(list)
@@ -49,8 +52,12 @@ class Replay:
             decoded = self._decoders[topic].decode([record.value for record in batch])
             self._order.push((topic, 0), admit(decoded, batch, self.state.policy))
 
-    def _step(self, arrivals: Sequence[Arrival], quiet_ms: Mapping[str, int]) -> Results:
-        newest = {t: ts for (t, _), ts in self._order.newest().items() if t != self._host_topic}
+    def _newest(self) -> dict[str, int]:
+        return {t: ts for (t, _), ts in self._order.newest().items() if t != self._host_topic}
+
+    def _step(
+        self, arrivals: Sequence[Arrival], newest: Mapping[str, int], quiet_ms: Mapping[str, int]
+    ) -> Results:
         results = pipeline.step(self.state, arrivals, newest, quiet_ms)
         answers = [self._ledger.reserve(choice.reservation) for choice in results.choices]
         pipeline.settle(self.state, results, answers)

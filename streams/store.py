@@ -41,6 +41,7 @@ class Progress(Struct, array_like=True):
     swept: int = 0  # the last pane that was swept
     newest: list[tuple[str, int, int]] = field(default_factory=list)  # topic, partition, time
     host_offsets: dict[int, int] = field(default_factory=dict)  # partition: next offset
+    unpublished: dict[str, list[int]] = field(default_factory=dict)  # session: panes
 
 
 class State:
@@ -93,13 +94,18 @@ class State:
 
     def puts(self, newest: Mapping[Source, int]) -> Iterator[Put]:
         """Yield one record per key that changed since the last call."""
+        yield from ((key, None) for key in self._gone)  # first: some may have come back
+        self._gone = []
         for session in self.sessions.values():
             if session.is_changed():
                 yield from _session_puts(session)
-        yield from ((key, None) for key in self._gone)
-        self._gone = []
         yield from self.conversion.puts()
         self.progress.newest = [(topic, p, ts) for (topic, p), ts in newest.items()]
+        self.progress.unpublished = {
+            session.id: sorted(session.unpublished)
+            for session in self.sessions.values()
+            if session.unpublished
+        }
         yield _encode((TASK, "", "")), _encode(self.progress)
 
     def restore(self, records: Mapping[bytes, bytes]) -> None:
@@ -116,6 +122,8 @@ class State:
                     self._restore_one(*_key.decode(key), value)
             except Exception as exc:
                 raise ValueError(f"changelog record {key!r} cannot be read: {exc}") from exc
+        for session_id, panes in self.progress.unpublished.items():
+            self.session(session_id).unpublished.update(panes)
         self.conversion.restored()
 
     def _restore_one(self, kind: int, session_id: str, name: str | int, value: bytes) -> None:
@@ -134,8 +142,7 @@ class State:
         elif kind == AFFINITY:
             session.affinity[name] = restored  # type: ignore[index,assignment]
         elif kind == SHELF:
-            session.shelf = restored  # type: ignore[assignment]
-            self.tell_conversion(session)
+            session.shelf = restored  # type: ignore[assignment]  # the table has its own records
         else:
             session.room = restored  # type: ignore[assignment]
 

@@ -8,6 +8,8 @@ from streams.totals import PANE_MS
 #: A session is over so long after its end; one that never ends, after so long without events.
 OVER_MS = 600_000
 ABANDONED_MS = 6 * 3_600_000
+#: Panes outlive those who merge them: one that came back empty would replace what it held.
+_LONGER_MS = 3_600_000
 
 
 def sweep(state: State) -> None:
@@ -18,20 +20,16 @@ def sweep(state: State) -> None:
     state.progress.swept = now // PANE_MS
     for session in list(state.sessions.values()):
         over = _over_since(session)
-        if over is not None and now >= over:
+        if now >= over:
             _drop_visits(state, session, now)
-        if over is not None and now >= over + state.policy.past_limit_ms:
+        if now >= over + state.policy.past_limit_ms:
             state.drop_session(session)
         else:
             _drop_panes(state, session, now)
 
 
-def _over_since(session: Session) -> int | None:
-    shelf, room = session.shelf, session.room
-    if shelf.ended is not None:
-        return max(shelf.ended, room.newest) + OVER_MS
-    newest = max(room.newest, shelf.started)
-    return newest + ABANDONED_MS if newest else None
+def _over_since(session: Session) -> int:
+    return session.room.newest + (ABANDONED_MS if session.shelf.ended is None else OVER_MS)
 
 
 def _drop_visits(state: State, session: Session, now: int) -> None:
@@ -49,6 +47,6 @@ def _is_owed(visit: Visit, now: int) -> bool:
 
 
 def _drop_panes(state: State, session: Session, now: int) -> None:
-    oldest = (now - state.policy.past_limit_ms) // PANE_MS
+    oldest = (now - state.policy.past_limit_ms - _LONGER_MS) // PANE_MS
     for index in [i for i in session.panes if i < oldest]:
         state.drop_pane(session, index)

@@ -3,6 +3,7 @@
 from math import exp
 
 from streams import propose
+from streams.policy import Policy
 from streams.session import Session
 from streams.state import Visit
 from streams.store import State
@@ -13,6 +14,8 @@ BOUNCE_MS = 3_000
 MATURITY_MS = 300_000
 #: A present viewer is looked at again after this much silence; a heartbeat is due each 10 s.
 LOOK_EVERY_MS = 20_000
+#: Coupons in these states hold money of their budget until they expire.
+OPEN = frozenset({"sent", "pending"})
 #: Time constants of the decayed counts, and of the room's leave rate.
 SHORT_MS, LONG_MS, LEAVES_MS = 30_000, 300_000, 60_000
 
@@ -78,6 +81,19 @@ def schedule(state: State, session_id: str, viewer_id: str, visit: Visit) -> Non
     visit.due = 0 if due == NEVER else due
 
 
+def is_due(visit: Visit, now: int, policy: Policy) -> bool:
+    """Tell whether something that the visit waits for has come; else its timer was early."""
+    if visit.present and now - visit.last >= LOOK_EVERY_MS:
+        return True
+    if not visit.matured and visit.first + MATURITY_MS <= now:
+        return True
+    if visit.cart and (propose.next_due(visit, policy) or NEVER) <= now:
+        return True
+    return any(
+        coupon.expires_at <= now for coupon in visit.coupons or () if coupon.status in OPEN
+    )
+
+
 def _next_due(state: State, visit: Visit) -> int:
     policy = state.policy
     due = NEVER
@@ -91,7 +107,7 @@ def _next_due(state: State, visit: Visit) -> int:
         due = min(due, propose.next_due(visit, policy) or NEVER)
     if visit.coupons:
         for coupon in visit.coupons:
-            if coupon.status in {"sent", "pending"}:
+            if coupon.status in OPEN:
                 due = min(due, coupon.expires_at)
     return due
 

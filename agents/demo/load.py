@@ -12,12 +12,13 @@ from agents.simulator.sending import send
 from agents.simulator.world import simulate
 
 #: History that is played in at the start, so that carts are old enough for coupons at once.
-WARM_UP_S = 40.0
+WARM_UP_S = 30.0
 #: People, in multiples of the fewest that can tell the rate.
 _ROOMY = 2.5
 #: The embedded broker hands out one batch of a partition per fetch: few large ones go faster.
 _BATCHING = {"linger.ms": 100}
 _END_S = 40.0
+_CANCEL_S = 2.0
 
 
 def scenario(settings: Settings, *, rate: float, sessions: int, seed: int) -> Scenario:
@@ -36,12 +37,12 @@ def scenario(settings: Settings, *, rate: float, sessions: int, seed: int) -> Sc
 class Load:
     """Sends a scenario until it is stopped; ``tally`` counts what was sent.
 
-    ``history`` is how many records came before the first that happens now, None until then.
+    ``history_is_sent`` tells whether all that was before the start is under way.
     """
 
     def __init__(self, settings: Settings, world: Scenario) -> None:
         self.tally = Tally()
-        self.history: int | None = None
+        self.history_is_sent = False
         self._settings = settings
         self._world = world
         self._stop = Event()
@@ -57,6 +58,11 @@ class Load:
         self._stop.set()
         self._thread.join(_END_S)
         self.check()
+
+    def cancel(self) -> None:
+        """Send no more, whatever becomes of what was sent."""
+        self._stop.set()
+        self._thread.join(_CANCEL_S)
 
     def check(self) -> None:
         """Raise what has failed."""
@@ -76,7 +82,7 @@ class Load:
             self._failure = error
 
     def _records(self) -> Iterator[Record]:
-        for number, record in enumerate(simulate(self._world, tally=self.tally)):
-            if self.history is None and record.timestamp > self._world.start_ms:
-                self.history = number
+        for record in simulate(self._world, tally=self.tally):
+            if record.timestamp > self._world.start_ms:
+                self.history_is_sent = True
             yield record

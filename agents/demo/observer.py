@@ -3,7 +3,8 @@
 It reads from the beginning and all the time, because the embedded broker does not keep much.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
+from itertools import chain, islice, zip_longest
 from threading import Event, Thread
 from typing import Any
 
@@ -23,8 +24,8 @@ from schemas.results import (
 )
 
 AnyTrigger = CouponTrigger | RecommendationTrigger
-#: Triggers that are kept to be shown.
-SHOWN = 20
+#: Triggers of each rule that are kept to be shown.
+SHOWN = 60
 _BATCH = 500
 _POLL_S = 0.2
 _READ = (CouponTrigger, RecommendationTrigger, ConversionRow, ChurnRow, Decision, DeadLetter)
@@ -36,7 +37,9 @@ class Observer:
     def __init__(self, settings: Settings) -> None:
         self.counts: Counter[str] = Counter()
         self.suppressed = 0
-        self.triggers: deque[AnyTrigger] = deque(maxlen=SHOWN)
+        self._triggers: defaultdict[str, deque[AnyTrigger]] = defaultdict(
+            lambda: deque(maxlen=SHOWN)
+        )
         self.sessions: dict[str, ConversionRow] = {}
         self.titles: dict[str, str] = {}
         self._decoders = {settings.topic_of(t.__name__): msgspec.json.Decoder(t) for t in _READ}
@@ -67,6 +70,13 @@ class Observer:
         """Raise what has failed."""
         if self._failure is not None:
             raise self._failure
+
+    def newest(self, count: int) -> list[AnyTrigger]:
+        """Return so many triggers, the newest first, of all rules alike: some fire all the time."""
+        by_rule = [list(triggers) for _, triggers in sorted(self._triggers.copy().items())]
+        rounds = chain.from_iterable(zip_longest(*by_rule))
+        chosen = islice(filter(None, rounds), count)
+        return sorted(chosen, key=lambda t: (-t.decided_at, t.trigger_id))
 
     def _run(self) -> None:
         consumer = Consumer(self._config)
@@ -102,7 +112,7 @@ class Observer:
         self.counts[type(result).__name__] += 1
         match result:
             case CouponTrigger() | RecommendationTrigger():
-                self.triggers.appendleft(result)
+                self._triggers[result.rule].appendleft(result)
             case ConversionRow(scope="session", window="session"):
                 self._note_session(result)
             case Decision(outcome="suppressed"):

@@ -19,7 +19,7 @@ _END_S = 2.0
 LAST_LINES = 20
 
 
-class ProcessDied(RuntimeError):
+class ProcessDied(RuntimeError):  # noqa: N818 - it reads as what it says
     """A process ended, or did not get ready; the message ends with its last log lines."""
 
 

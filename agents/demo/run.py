@@ -14,35 +14,41 @@ from agents.demo.processes import Processes
 from agents.demo.scrape import Numbers
 from agents.redis_client import connect_sync
 from agents.settings import Settings
-from agents.views import SessionView, read_sessions, read_top_risks
+from agents.simulator.scenario import Scenario
+from agents.views import read_sessions, read_top_risks
 from schemas.results import ChurnRow
 
-_POLL_S = 0.2
+_LOOK_EVERY_S = 1.0
+_SETTLING_S = 0.2
 _SETTLE_S = 60.0
-_RISKS_EVERY_S = 1.0
 #: Events/s are a mean over so long.
 _SPEED_S = 5.0
+#: So long are records under way when nothing waits.
+_CAUGHT_UP_S = 1.0
+#: After so long in this state, whatever waited for its commit has been committed.
+_STEADY_S = 2.0
 
 
-class Unsettled(RuntimeError):
+class Unsettled(RuntimeError):  # noqa: N818 - it reads as what it says
     """The worker did not deal with everything that was sent."""
 
 
 class Demo:
     """One run: what is sent, what comes out, what the worker and the views say."""
 
-    def __init__(self, settings: Settings, load: Load, observer: Observer) -> None:
-        self.load = load
-        self.observer = observer
+    def __init__(self, settings: Settings, world: Scenario) -> None:
+        self.load = Load(settings, world)
+        self.observer = Observer(settings)
         self.numbers = Numbers()
-        self.sessions: list[SessionView] = []
+        self.titles: dict[str, str] = {}
         self.risks: list[ChurnRow] = []
         self.events_per_s = 0.0
         self._settings = settings
+        self._rate = world.rate
         self._redis = connect_sync(settings)
         self._speeds: list[tuple[float, int]] = []
+        self._behind_at_s = time.monotonic()
         self._history_latency: dict[float, float] | None = None
-        self._risks_at_s = 0.0
 
     def look(self) -> None:
         """Read everybody's newest numbers; what does not answer in time keeps its old ones."""
@@ -51,9 +57,7 @@ class Demo:
             self.numbers = numbers
             self._note_speed()
             self._note_history()
-        if time.monotonic() - self._risks_at_s >= _RISKS_EVERY_S:
-            self._risks_at_s = time.monotonic()
-            self._read_views()
+        self._read_views()
 
     @property
     def latency(self) -> dict[float, float]:
@@ -70,6 +74,12 @@ class Demo:
         seconds = scrape.quantile(share, self.latency) if self.is_live else None
         return None if seconds is None else round(seconds * 1000, 1)
 
+    def close(self) -> None:
+        """Send and read no more; what is under way may be lost."""
+        self.load.cancel()
+        self.observer.stop()
+        self._redis.close()
+
     def _note_speed(self) -> None:
         self._speeds.append((time.monotonic(), self.numbers.events.total()))
         while self._speeds[-1][0] - self._speeds[0][0] > _SPEED_S:
@@ -78,16 +88,21 @@ class Demo:
         self.events_per_s = (after - before) / (now - began) if now > began else 0.0
 
     def _note_history(self) -> None:
-        history = self.load.history
-        if not self.is_live and history is not None and self.numbers.records >= history:
+        """Note where the latency stood when the worker had caught up with now."""
+        behind = self.load.tally.records - self.numbers.records
+        now_s = time.monotonic()
+        if not self.load.history_is_sent or behind > self._rate * _CAUGHT_UP_S:
+            self._behind_at_s = now_s
+        if not self.is_live and now_s - self._behind_at_s >= _STEADY_S:
             self._history_latency = self.numbers.latency
 
     def _read_views(self) -> None:
         try:
-            self.sessions = read_sessions(self._redis)
+            sessions = read_sessions(self._redis)
+            self.titles = {session.session_id: session.title for session in sessions}
             self.risks = [
                 row
-                for session in self.sessions
+                for session in sessions
                 for row in read_top_risks(self._redis, session.session_id)
                 if row.level == "high"
             ]
@@ -118,7 +133,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 def begin(settings: Settings, plan: Plan) -> Demo:
     """Open the sessions and start to watch."""
     world = scenario(settings, rate=plan.rate, sessions=plan.sessions, seed=plan.seed)
-    demo = Demo(settings, Load(settings, world), Observer(settings))
+    demo = Demo(settings, world)
     demo.observer.start()
     demo.load.start()
     return demo
@@ -129,7 +144,7 @@ def watch(demo: Demo, processes: Processes, *, until_s: float, show: Callable[[D
     while time.monotonic() < until_s:
         _look(demo, processes)
         show(demo)
-        time.sleep(_POLL_S)
+        time.sleep(_LOOK_EVERY_S)
 
 
 def settle(demo: Demo, processes: Processes, *, show: Callable[[Demo], Any]) -> None:
@@ -142,7 +157,7 @@ def settle(demo: Demo, processes: Processes, *, show: Callable[[Demo], Any]) -> 
                 f"{demo.load.tally.records} records were sent, after {_SETTLE_S:g} s the worker"
                 f" has dealt with {demo.numbers.records}"
             )
-        time.sleep(_POLL_S)
+        time.sleep(_SETTLING_S)
         _look(demo, processes)
         show(demo)
 

@@ -44,9 +44,7 @@ def _start_redis(processes: Processes, on_step: Callable[[str], None]) -> int:
     return port
 
 
-def _start_worker(
-    processes: Processes, settings: Settings, on_step: Callable[[str], None]
-) -> None:
+def _start_worker(processes: Processes, settings: Settings, on_step: Callable[[str], None]) -> None:
     on_step(WORKER)
     command = [sys.executable, "-m", "agents.cli", "worker"]
     processes.start(WORKER, command, env=environment(settings))
@@ -56,7 +54,7 @@ def _start_worker(
 def _all_tasks(settings: Settings) -> bool | None:
     """Return True when every partition has its task."""
     numbers = scrape.read(settings.metrics_port)
-    return numbers is not None and numbers.tasks == settings.partitions or None
+    return (numbers is not None and numbers.tasks == settings.partitions) or None
 
 
 _GIVEN = ("kafka_bootstrap", "redis_url", "metrics_port", "partitions", "kafka_check_crcs")

@@ -1,0 +1,1 @@
+"""What livepulse costs, measured side by side in one run: ``make bench``."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from msgspec import structs
 
 from agents import admin, topics
@@ -134,11 +134,12 @@ class Site:
 
     def logged(self, topic: str) -> int:
         """Return how many offsets the log of a topic has used, open transactions included."""
-        with _consumer(self.settings) as consumer:
-            return sum(
-                consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1]
-                for p in range(self.settings.partitions)
-            )
+        places = [TopicPartition(topic, p) for p in range(self.settings.partitions)]
+        answers = self._admin.list_offsets({place: OffsetSpec.latest() for place in places})
+        try:
+            return sum(int(answer.result().offset) for answer in answers.values())
+        except KafkaException:  # a topic that was made a moment ago has no leader yet
+            return 0
 
     # --- workers -----------------------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from pprint import pformat
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,11 +19,12 @@ from schemas.results import (
     RecommendationTrigger,
     Trigger,
 )
-from tests.integration.cluster import Site, decoded, new_site
+from tests.integration.cluster import Site, decoded, new_site, until
 from tests.integration.kafka import Kafka
 from tests.integration.world import CLOCK, recorded_world
 
 Key = tuple[str, str, str, str, int]
+T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
@@ -37,39 +40,53 @@ class Outcome(NamedTuple):
 
 def outcome(site: Site) -> Outcome:
     """Read all result topics to their ends."""
-    coupons = decoded(site.read(site.settings.topic_of("CouponTrigger")), CouponTrigger)
-    others = decoded(
-        site.read(site.settings.topic_of("RecommendationTrigger")), RecommendationTrigger
-    )
-    triggers: list[Trigger] = [*coupons, *others]
-    decisions = decoded(site.read(site.settings.topic_of("Decision")), Decision)
-    said = Counter([t.trigger_id for t in triggers] + [d.decision_id for d in decisions])
-    letters = decoded(site.read(site.settings.topic_of("DeadLetter")), DeadLetter)
-    places = Counter((one.topic, one.partition, one.offset) for one in letters)
+    said = site.read(*site.output_topics)
+
+    def all_of(kind: type[T]) -> list[T]:
+        topic = site.settings.topic_of(kind.__name__)
+        return decoded((one for one in said if one.topic == topic), kind)
+
+    triggers: list[Trigger] = [*all_of(CouponTrigger), *all_of(RecommendationTrigger)]
+    decisions, letters = all_of(Decision), all_of(DeadLetter)
+    ids = [t.trigger_id for t in triggers] + [d.decision_id for d in decisions]
+    ids += [f"{one.topic}/{one.partition}/{one.offset}" for one in letters]
     return Outcome(
         triggers={t.trigger_id: t for t in triggers},
-        twice=[one for one, times in said.items() if times > 1]
-        + [str(place) for place, times in places.items() if times > 1],
+        twice=[one for one, times in Counter(ids).items() if times > 1],
         decisions={d.decision_id: d for d in decisions},
-        churn=Counter(
-            msgspec.json.encode(row)
-            for row in decoded(site.read(site.settings.topic_of("ChurnRow")), ChurnRow)
-        ),
-        rows=newest_rows(site),
+        churn=Counter(msgspec.json.encode(row) for row in all_of(ChurnRow)),
+        rows=newest_rows(all_of(ConversionRow)),
         dead_letters={(one.topic, one.partition, one.offset): one.reason for one in letters},
     )
 
 
-def newest_rows(site: Site) -> dict[Key, ConversionRow]:
-    """Return the newest row of each key. Raises AssertionError when a revision goes back."""
+def newest_rows(said: Iterable[ConversionRow]) -> dict[Key, ConversionRow]:
+    """Return the newest row of each key. Raises AssertionError when a revision is not the next."""
     rows: dict[Key, ConversionRow] = {}
-    for row in decoded(site.read(site.settings.topic_of("ConversionRow")), ConversionRow):
+    for row in said:
         start = 0 if row.window == "session" else row.start
         key = (row.session_id, row.scope, row.scope_id, row.window, start)
         before = rows.get(key)
         assert before is None or row.revision == before.revision + 1, (before, row)
         rows[key] = row
     return rows
+
+
+def wait_closed(site: Site) -> None:
+    """Wait until all input is applied and every window that can close is final."""
+    site.settle()
+    topic = site.settings.topic_of("ConversionRow")
+
+    def open_rows() -> list[Key]:
+        rows = newest_rows(decoded(site.read(topic), ConversionRow))
+        return [key for key, row in rows.items() if row.status == "provisional" and _closes(row)]
+
+    until(lambda: f"final: {open_rows()[:5]}", lambda: not open_rows())
+
+
+def _closes(row: ConversionRow) -> bool:
+    """Tell whether the window closes in the world's time; without an end a session stays open."""
+    return row.session_id != CLOCK and (row.announced or row.window != "session")
 
 
 def settled_rows(found: Outcome) -> dict[Key, dict[str, Any]]:
@@ -86,8 +103,8 @@ def settled_rows(found: Outcome) -> dict[Key, dict[str, Any]]:
     }
 
 
-def differences(found: Outcome, wanted: Outcome) -> dict[str, Any]:
-    """Return what differs, by kind, with a few examples of each; empty when nothing does."""
+def agree(found: Outcome, wanted: Outcome) -> None:
+    """Raise AssertionError with counts and a few examples of each kind, unless all is the same."""
     pairs = {
         "said twice": (dict.fromkeys(found.twice, 2), {}),
         "triggers": (_of_the_world(found.triggers), _of_the_world(wanted.triggers)),
@@ -96,7 +113,8 @@ def differences(found: Outcome, wanted: Outcome) -> dict[str, Any]:
         "rows": (settled_rows(found), settled_rows(wanted)),
         "dead letters": (found.dead_letters, wanted.dead_letters),
     }
-    return {name: told for name, (a, b) in pairs.items() if (told := _difference(a, b))}
+    told = {name: told for name, (a, b) in pairs.items() if (told := _difference(a, b))}
+    assert not told, pformat(told, width=160)
 
 
 def _of_the_world(said: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +129,7 @@ def _difference(found: dict[Any, Any], wanted: dict[Any, Any]) -> dict[str, Any]
         "more": [found[key] for key in list(more)[:3]],
         "changed": [(found[key], wanted[key]) for key in changed[:2]],
     }
-    counts = {"n": (len(lost), len(more), len(changed), len(wanted))}
+    counts = {"lost, more, changed, of": (len(lost), len(more), len(changed), len(wanted))}
     return counts | told if lost or more or changed else {}
 
 
@@ -126,6 +144,6 @@ def reference(kafka: Kafka, redis_url: str) -> tuple[Site, Outcome]:
     site.feed(recorded_world().records)
     with site.worker() as worker:
         worker.ready()
-        site.settle()
+        wait_closed(site)
         assert worker.stop() == 0
     return site, outcome(site)

@@ -55,14 +55,14 @@ def make_world(**scenario: Any) -> World:
     return World(records, broken, tally, ends_ms)
 
 
-def clock_events(ts: int, partitions: int, topics: dict[str, dict[str, Any]]) -> list[Record]:
+def clock_events(ts: int, partitions: int) -> list[Record]:
     """Return an event at ``ts`` for every partition of each topic, of viewers in a room apart.
 
     They say that time has passed: what was due in the world's rooms before ``ts`` is then done.
     """
     records = []
     for viewer in one_viewer_each(partitions):
-        for topic, fields in topics.items():
+        for topic, fields in HARMLESS.items():
             event = {"id": f"{viewer}-{topic}-{ts}", "ts": ts, "session_id": CLOCK}
             value = msgspec.json.encode(event | {"viewer_id": viewer} | fields)
             records.append(Record(topic, viewer.encode(), value, ts))
@@ -111,7 +111,8 @@ def recorded_world() -> World:
         start_ms=start_ms, rate=250.0, viewers=4_000, sessions=4, events=40_000,
         bad_share=0.002, unannounced_share=0.1,
     )  # fmt: skip
-    world.records.extend(clock_events(world.ends_ms + 660_000, PARTITIONS, HARMLESS))
+    for ts in range(world.ends_ms, world.ends_ms + 661_000, 10_000):
+        world.records.extend(clock_events(ts, PARTITIONS))
     return world
 
 

@@ -186,13 +186,18 @@ marks = st.builds(
     partition=st.integers(0, PARTITIONS - 1),
     watermark=st.none() | st.integers(T0 - 30_000, T0 + 400_000),
 )
+#: All tasks reach a time at once.
+clocks = st.integers(T0, T0 + 400_000).map(
+    lambda ms: tuple(Mark(partition, ms) for partition in range(PARTITIONS))
+)
 commits = st.just("commit")
-steps = st.lists(totals | marks | commits | totals.map(lambda t: (t, t)), max_size=30)
+messages = totals | marks | clocks | commits
+steps = st.lists(messages | totals.map(lambda t: (t, t)), max_size=30)
 Step = Any
 
 
 def play(conversion: Conversion, step: Step) -> list[ConversionRow]:
-    """Let the table take a step; a pair is a message and its repeat."""
+    """Let the table take a step: publish, or take a message or several."""
     if step == "commit":
         return conversion.rows()
     for message in step if isinstance(step, tuple) else (step,):
@@ -239,6 +244,9 @@ def test_the_last_rows_are_the_batch_answer(history: list[Step], late: list[Wind
         assert row.status != "provisional"
         if row.scope == "session":
             assert (row.present, row.peak_present) == batch_presence(newest, key)
+        if row.window == "session":
+            panes = [pane for session_id, pane, _ in newest if session_id == row.session_id]
+            assert (row.start, row.end) == (min(panes) * PANE_MS, T0 + 400_000)
         assert numbers(row) == expected_numbers(sums[key], row)
 
 
@@ -281,9 +289,11 @@ def play_all(conversion: Conversion, step: Step) -> list[ConversionRow]:
     return play(conversion, step)
 
 
-def reopened(changelog: dict[bytes, bytes], policy: Policy) -> Conversion:
+def reopened(
+    changelog: dict[bytes, bytes], policy: Policy = POLICY, partitions: int = PARTITIONS
+) -> Conversion:
     """Make a table from a changelog."""
-    conversion = table(PARTITIONS, policy)
+    conversion = table(partitions, policy)
     for key, value in changelog.items():
         conversion.restore(key, value)
     conversion.restored()
@@ -299,30 +309,82 @@ def save(conversion: Conversion, changelog: dict[bytes, bytes]) -> None:
             changelog[key] = value
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
-    history=st.lists(totals | marks | commits | hosts, max_size=40),
-    lives=st.lists(st.booleans(), min_size=40, max_size=40),
+    history=st.lists(st.tuples(messages | hosts, st.booleans(), st.booleans()), max_size=40),
     policy=st.sampled_from([POLICY, FORGETFUL]),
 )
 def test_a_restored_table_goes_on_with_the_same_rows(
-    history: list[Step], lives: list[bool], policy: Policy
+    history: list[tuple[Step, bool, bool]], policy: Policy
 ) -> None:
-    """A table that dies after some commits and one that never does say the same."""
+    """A table that dies whenever it was just saved and one that never does say the same."""
     steady, mortal = table(PARTITIONS, policy), table(PARTITIONS, policy)
     changelog: dict[bytes, bytes] = {}
-    for step, dies in zip([*history, "commit"], [*lives, True], strict=False):
+    for step, publishes, dies in history:
         assert play_all(mortal, step) == play_all(steady, step)
-        if step == "commit":
+        if publishes:
+            assert mortal.rows() == steady.rows()
+        if dies:
             save(mortal, changelog)
-            if dies:
-                mortal = reopened(changelog, policy)
+            mortal = reopened(changelog, policy)
     assert close_all(mortal, 20_000_000) == close_all(steady, 20_000_000)
     assert mortal.watermark == steady.watermark
 
 
+def restarted(conversion: Conversion) -> Conversion:
+    """Let a table of one partition die and return its heir."""
+    changelog: dict[bytes, bytes] = {}
+    save(conversion, changelog)
+    return reopened(changelog, partitions=1)
+
+
+def test_what_the_host_said_outlives_a_restart() -> None:
+    """Currency, announcement and end are in the rows of the heir."""
+    conversion = table()
+    conversion.announce("s", currency="EUR", announced=True)
+    conversion = restarted(conversion)
+    conversion.end("s", seconds(33))
+    conversion = restarted(conversion)
+    conversion.apply(total(1))
+    row = next(row for row in conversion.rows() if row.window == "session")
+    assert (row.currency, row.announced, row.end) == ("EUR", True, seconds(33))
+
+
+def test_the_cadence_outlives_a_restart() -> None:
+    """The heir does not publish again before it is time."""
+    conversion = table()
+    conversion.mark(Mark(0, seconds(1)))
+    conversion.apply(total(1))
+    conversion.rows()
+    conversion.apply(total(2))
+    conversion = restarted(conversion)
+    conversion.mark(Mark(0, seconds(1.5)))
+    assert conversion.rows() == []
+
+
+def test_what_was_saved_before_it_was_published_is_published_by_the_heir() -> None:
+    """A late total that came just before the end is a correction after the restart."""
+    conversion = closed_table()
+    conversion.apply(total(2))
+    conversion = restarted(conversion)
+    assert statuses(conversion.rows()) == [(window, "correction", 2) for window in WINDOWS]
+
+
+def test_what_is_forgotten_stays_so_after_a_restart() -> None:
+    """The heir, too, ignores a total of a pane that it cannot have."""
+    policy = Policy(past_limit_ms=600_000)
+    conversion, changelog = closed_table(past_limit_ms=600_000), {}
+    conversion.mark(Mark(0, seconds(1200)))
+    save(conversion, changelog)
+    conversion.rows()
+    save(conversion, changelog)
+    heir = reopened(changelog, policy, partitions=1)
+    heir.apply(total(9))
+    assert (heir.rows(), heir.too_late) == ([], 1)
+
+
 @settings(max_examples=25, deadline=None)
-@given(history=st.lists(totals | marks | commits, max_size=30))
+@given(history=st.lists(messages, max_size=30))
 def test_rows_come_in_order(history: list[Step]) -> None:
     """Rows of one call are ordered by session, window, start, scope and id."""
     conversion = table(PARTITIONS)
@@ -568,12 +630,16 @@ def test_an_ended_session_is_forgotten_after_the_past_limit() -> None:
 
 
 def test_a_session_without_an_end_closes_by_silence() -> None:
-    """Before it is forgotten, its own row comes as final, once."""
+    """When nothing came for as long as the past limit, its own row is final, once."""
     conversion = table(policy=Policy(past_limit_ms=600_000))
-    conversion.apply(total(1))
-    conversion.mark(Mark(0, seconds(3000)))
-    rows = conversion.rows() + conversion.rows()
-    assert statuses(rows) == [(window, "final", 1) for window in WINDOWS]
+    for pane in (0, 50):
+        conversion.apply(total(1, pane=pane))
+        conversion.mark(Mark(0, seconds(10 * pane)))
+        conversion.rows()
+    conversion.mark(Mark(0, seconds(510 + 600) - 1))
+    assert ("session", "final", 3) not in statuses(conversion.rows())
+    conversion.mark(Mark(0, seconds(510 + 600)))
+    assert statuses(conversion.rows() + conversion.rows()) == [("session", "final", 3)]
 
 
 def test_a_total_older_than_the_past_limit_is_counted_and_ignored() -> None:

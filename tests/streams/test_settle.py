@@ -44,6 +44,16 @@ def report(kind: type[TriggerEvent], trigger_id: str) -> TriggerEvent:
     return kind(id="x", ts=NOW, session_id="s1", viewer_id="v1", trigger_id=trigger_id)
 
 
+def test_an_order_that_used_the_coupon_accepts_it() -> None:
+    """Its money stays reserved, though nobody reported that the viewer took it."""
+    room, one = shop(), visit(carted=("a",))
+    trigger = send(room, one)
+    decide.redeem(one, trigger.trigger_id)
+    assert one.coupons is not None
+    assert one.coupons[0].status == "accepted"
+    assert not decide.expire(room, "v1", one, trigger.expires_at)
+
+
 def test_a_cause_has_one_coupon() -> None:
     """The same proposal again, after the gap, is refused."""
     room, one = shop(), visit(carted=("a",))

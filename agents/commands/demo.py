@@ -1,0 +1,146 @@
+"""`livepulse demo`: everything in one command, with nothing installed beside Python."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:  # the demo's parts take a second to import: `--help` does not wait for them
+    from agents.demo.processes import Processes
+    from agents.demo.run import Demo, Plan
+
+_STATUS_EVERY_S = 3.0
+_INTERRUPTED = 130
+
+#: Shows a demo; ``ending`` when only what is left is read.
+Show = Callable[["Demo", bool], None]
+
+
+def demo(
+    *,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help="End after so long; by default on Ctrl-C.", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the counters as one line of JSON at the end.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=10, max=3000, help="Events a second.")] = 1500,
+    sessions: Annotated[int, typer.Option(min=1, max=20, help="How many sessions are on.")] = 3,
+    seed: Annotated[int, typer.Option(help="Same seed: same kind of viewers and products.")] = 1,
+    lang: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option(help="Language of the view; by default as LANG says.", show_default=False),
+    ] = None,
+) -> None:
+    """See it all at work: broker, Redis, a worker and simulated viewers, on this machine only.
+
+    Nothing is kept and nothing of yours is touched: your settings do not apply here.
+
+    Example: livepulse demo --seconds 30 --json
+    """
+    from agents.demo.processes import ProcessDied, Processes  # noqa: PLC0415 - see above
+    from agents.demo.run import Plan, Unsettled  # noqa: PLC0415 - see above
+    from agents.demo.words import language  # noqa: PLC0415 - see above
+
+    plan = Plan(seconds=seconds, rate=rate, sessions=sessions, seed=seed)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        with Processes() as processes:
+            _run(processes, plan, lang or language(), as_json=as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+    except (ProcessDied, Unsettled) as error:
+        typer.secho(f"livepulse demo: {error}", fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(processes: "Processes", plan: "Plan", lang: Literal["en", "zh"], *, as_json: bool) -> None:
+    import msgspec  # noqa: PLC0415 - see above
+
+    from agents.demo import lines, run, stack  # noqa: PLC0415 - see above
+    from agents.demo.report import report  # noqa: PLC0415 - see above
+    from agents.demo.words import WORDS  # noqa: PLC0415 - see above
+
+    words = WORDS[lang]
+    settings = stack.start(
+        processes, lambda step: typer.echo(f"livepulse: {words.starting[step]}", err=True)
+    )
+    with closing(run.begin(settings, plan)) as running, _view(lang, as_json=as_json) as show:
+        if _watch(running, processes, plan, show):
+            run.settle(running, processes, show=lambda demo: show(demo, True))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(report(running)).decode() + "\n")
+    else:
+        typer.echo(lines.summary(running, words))
+
+
+def _watch(running: "Demo", processes: "Processes", plan: "Plan", show: Show) -> bool:
+    """Watch until the time is up, then return True.
+
+    Without a time Ctrl-C is the way to end, not an error: return False, whoever ends it does
+    not want to wait for the last record.
+    """
+    from agents.demo import run  # noqa: PLC0415 - see above
+
+    seconds = float("inf") if plan.seconds is None else plan.seconds
+    until_s = time.monotonic() + seconds
+    try:
+        run.watch(running, processes, until_s=until_s, show=lambda demo: show(demo, False))
+    except KeyboardInterrupt:
+        if plan.seconds is not None:
+            raise
+        return False
+    return True
+
+
+def _view(lang: Literal["en", "zh"], *, as_json: bool) -> AbstractContextManager[Show]:
+    return _page(lang) if sys.stdout.isatty() and not as_json else _status_lines(lang, as_json)
+
+
+@contextmanager
+def _page(lang: Literal["en", "zh"]) -> Iterator[Show]:
+    """Draw on the terminal's second screen, so that the first is as it was afterwards."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.live import Live  # noqa: PLC0415 - see above
+
+    from agents.demo.screen import Screen  # noqa: PLC0415 - see above
+
+    console, screen, began = Console(), Screen(lang), time.monotonic()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def show(running: "Demo", ending: bool) -> None:  # noqa: FBT001 - a callback
+            elapsed_s = time.monotonic() - began
+            height = console.size.height
+            page = screen.page(running, elapsed_s=elapsed_s, height=height, ending=ending)
+            live.update(page, refresh=True)
+
+        yield show
+
+
+@contextmanager
+def _status_lines(lang: Literal["en", "zh"], on_stderr: bool) -> Iterator[Show]:  # noqa: FBT001
+    """Print a line every few seconds, on stderr when stdout is for JSON."""
+    from agents.demo import lines  # noqa: PLC0415 - see above
+    from agents.demo.words import WORDS  # noqa: PLC0415 - see above
+
+    began = time.monotonic()
+    due_s = began + _STATUS_EVERY_S
+
+    def show(running: "Demo", _ending: bool) -> None:  # noqa: FBT001 - a callback
+        nonlocal due_s
+        now_s = time.monotonic()
+        if now_s >= due_s:
+            due_s = now_s + _STATUS_EVERY_S
+            typer.echo(lines.status(running, WORDS[lang], elapsed_s=now_s - began), err=on_stderr)
+
+    yield show

@@ -1,0 +1,70 @@
+"""Workers that come and go share the tasks; nothing is lost, nothing is said twice."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.integration.cluster import PARTITIONS, Site, WorkerProcess, new_site, twin, until
+from tests.integration.kafka import Kafka
+from tests.integration.outcome import agree, outcome, reference, wait_closed
+from tests.integration.world import clock_events
+
+pytestmark = pytest.mark.kafka
+
+
+def test_workers_come_and_go_under_load(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    """One worker, then two, then three, then two: the same triggers, tables and dead letters."""
+    site, wanted = reference(kafka, redis_url)
+    shared = twin(site, tmp_path)
+    slowly = {"LIVEPULSE_COMMIT_INTERVAL_MS": "5"}
+    with shared.worker(**slowly) as first, shared.worker(**slowly) as second:
+        share(first, second)
+        with shared.worker(**slowly) as third:
+            share(first, second, third)
+            assert second.stop() == 0
+            share(first, third)
+            wait_closed(shared)
+            assert third.stop() == 0
+        first.ready()
+        assert first.stop() == 0
+    agree(outcome(shared), wanted)
+
+
+def share(*workers: WorkerProcess) -> None:
+    """Wait until the workers have all tasks, each about as many."""
+    sizes = {PARTITIONS // len(workers), -(-PARTITIONS // len(workers))}
+
+    def shared() -> bool:
+        held = [worker.tasks() for worker in workers]
+        return sum(held) == PARTITIONS and set(held) <= sizes
+
+    until(lambda: f"{PARTITIONS} tasks shared by {len(workers)}", shared)
+
+
+def test_a_fenced_worker_ends_without_a_commit(
+    kafka: Kafka, redis_url: str, tmp_path: Path
+) -> None:
+    """Who has the transactional id of a task has the task: the former owner gives up, loudly."""
+    site = new_site(kafka, redis_url, tmp_path)
+    site.create_topics(arrival_time=False)
+    with site.worker() as worker:
+        worker.ready()
+        site.feed(clock_events(1_800_000_000_000, PARTITIONS))
+        site.settle()
+        before, written = site.committed(), site.ends(*site.output_topics)
+        Producer(
+            site.settings.confluent_config()
+            | {"transactional.id": f"{site.settings.app_id}-0"}
+        ).init_transactions(10)
+        site.feed(clock_events(1_800_000_060_000, PARTITIONS))
+        assert worker.exit_code() == 1
+    host_and_mine = {place: offset for place, offset in site.committed().items() if place[1] == 0}
+    assert host_and_mine == {place: before[place] for place in host_and_mine}
+    zero = {k: v for k, v in site.ends(*site.output_topics).items() if k[1] == 0}
+    assert zero == {k: v for k, v in written.items() if k[1] == 0}
+    assert "task 0 failed" in worker.log.read_text()
+    assert "fenced" in worker.log.read_text().lower()

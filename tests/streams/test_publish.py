@@ -1,0 +1,54 @@
+"""Totals go out once a second of stream time: the newest of each pane that changed."""
+
+from schemas import events as ev
+from streams.totals import Mark
+from tests.streams.world import PANE, T0, World
+
+
+def panes(totals: object) -> list[int]:
+    """Return the panes of some totals, counted from the first."""
+    assert isinstance(totals, list)
+    return [total.pane - PANE for total in totals]
+
+
+def test_a_total_is_published_when_the_second_has_changed() -> None:
+    """Events of one second are published together."""
+    world = World()
+    assert panes(world.says(ev.Heartbeat, 0.1).totals) == [0]
+    assert world.says(ev.Heartbeat, 0.9).totals == []
+    assert panes(world.says(ev.Heartbeat, 1.0).totals) == [0]
+
+
+def test_only_panes_that_changed_are_published_oldest_first() -> None:
+    """Including those that a late event changed."""
+    world = World()
+    world.says(ev.Heartbeat, 1)
+    world.says(ev.Heartbeat, 11)
+    assert panes(world.says(ev.Heartbeat, 21).totals) == [2]
+    assert panes(world.feed().totals) == []
+    assert panes([*world.says(ev.LikesSent, 3).totals, *world.says(ev.Heartbeat, 22).totals]) == [0, 2]
+
+
+def test_every_publication_ends_with_the_watermark() -> None:
+    """Who reads the mark has read the totals before it."""
+    world = World()
+    assert world.says(ev.Heartbeat, 5).marks == [Mark(0, T0 + 3_000)]
+    assert world.says(ev.Heartbeat, 5.5).marks == []
+
+
+def test_a_mark_is_published_even_if_no_total_changed() -> None:
+    """Other tasks' windows wait for it."""
+    world = World()
+    world.says(ev.RoomShown, 5)
+    waited = world.wait(30)
+    assert waited.totals == []
+    assert waited.marks == [Mark(0, T0 + 28_000)]
+
+
+def test_the_newest_total_holds_all_that_was_counted() -> None:
+    """A running total, not a difference: the last one replaces all before it."""
+    world = World()
+    for second in range(9):
+        world.says(ev.LikesSent, second, count=10)
+    world.wait(30)
+    assert world.row(window="10s").counts["LikesSent"] == 90
