@@ -103,9 +103,7 @@ def _entered(act: Act, event: ev.ViewerEvent) -> None:
 def _left(act: Act, event: ev.ViewerEvent) -> None:
     visit = act.visit
     if visit.present:  # the time since the last sign of life was watched, too
-        act.row[WATCH_MS] += visits.follow(
-            act.state, act.session, event.viewer_id, visit, event.ts
-        )
+        act.row[WATCH_MS] += visits.follow(act.state, act.session, event.viewer_id, visit, event.ts)
     if visits.leave(act.session, visit, event.ts, act.row):
         act.results.left.append((event.session_id, event.viewer_id))
 

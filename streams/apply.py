@@ -65,7 +65,7 @@ def _count(
     results: Results,
 ) -> None:
     ts = event.ts
-    if ts > session.room.newest:  # noqa: PLR1730 - max() costs three times as much here
+    if ts > session.room.newest:
         session.room.newest = ts
         session.changed_room = True
     if visit.channel == UNKNOWN and type(event) is ev.ViewerEntered:

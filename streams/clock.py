@@ -20,9 +20,9 @@ from streams.watermark import Watermark
 def reach(state: State, ts: int, results: Results) -> None:
     """Let stream time reach ``ts`` and fire what was due before."""
     if ts > state.progress.clock:
-        state.progress.clock = ts
         if state.timers.next <= ts - state.policy.watermark_bound_ms:
             _fire(state, ts - state.policy.watermark_bound_ms, results)
+        state.progress.clock = ts
 
 
 def pass_time(
@@ -41,6 +41,8 @@ def _fire(state: State, now: int, results: Results) -> None:
         visit = session.visits.get(viewer_id) if session else None
         if session is None or visit is None or visit.due != due:
             continue  # set anew meanwhile, or gone
+        # However far stream time jumps, it passes through each timer on its way.
+        state.progress.clock = max(state.progress.clock, due + state.policy.watermark_bound_ms)
         visit.due = 0
         if visits.is_due(visit, due, state.policy):
             _wake(state, session, viewer_id, visit, due, results)

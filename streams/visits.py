@@ -12,8 +12,8 @@ from streams.totals import BOUNCED, MATURED, PANE_MS, RETAINED, WATCH_MS, Vector
 
 BOUNCE_MS = 3_000
 MATURITY_MS = 300_000
-#: A present viewer is looked at again after this much silence; a heartbeat is due each 10 s.
-LOOK_EVERY_MS = 20_000
+#: A present viewer is looked at again after this much silence: three heartbeats are missing.
+LOOK_EVERY_MS = 30_000
 #: Coupons in these states hold money of their budget until they expire.
 OPEN = frozenset({"sent", "pending"})
 #: Time constants of the decayed counts, and of the room's leave rate.

@@ -16,7 +16,7 @@ SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep
 STUBBORN = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)",
+    "import signal as s, time; s.signal(15, s.SIG_IGN); print('up', flush=True); time.sleep(60)",
 ]
 #: Starts a process as the demo does, tells its pid and directory, and waits to be killed.
 DEMO = """

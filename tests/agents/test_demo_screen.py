@@ -2,9 +2,10 @@
 
 from collections import Counter
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from msgspec import structs
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -68,6 +69,13 @@ def _recommendation(at_ms: int = AT_MS) -> RecommendationTrigger:
     suggestions = tuple(Suggestion(f"p{n}", 0.5, "co_cart") for n in range(1, 5))
     reason = Reason("ordered", 1)
     return RecommendationTrigger(**_trigger(at_ms, "after_order", reason), suggestions=suggestions)
+
+
+def _decision(outcome: Literal["sent", "suppressed"]) -> Decision:
+    return Decision(
+        decision_id=f"d-{outcome}", kind="coupon", rule="at_risk", session_id="s1", viewer_id="v1",
+        cause_id="e1", decided_at=AT_MS, outcome=outcome, reason="no_offer", policy_version="1",
+    )  # fmt: skip
 
 
 def _busy() -> Demo:
@@ -144,9 +152,7 @@ def test_sessions_the_busiest_first() -> None:
     """In the order of who watches, with money in the session's own currency."""
     page = _drawn(_busy())
     first = next(n for n, line in enumerate(page) if "Evening finds" in line)
-    assert page[first].split()[:8] == [
-        "Evening", "finds", "600", "601", "900", "4", "¥1,234.56", "exposed",
-    ][:7] + page[first].split()[7:8]  # fmt: skip
+    assert page[first].split()[2:7] == ["600", "601", "900", "4", "¥1,234.56"]
     assert "$0.99" in page[first + 1]
 
 
@@ -188,16 +194,13 @@ def test_the_report_counts_what_was_published() -> None:
     """Results are counted by type, events as the worker has applied them."""
     demo = _busy()
     demo.load.tally.bad = {"null_value": 1}
-    place = {"topic": "t", "partition": 0, "offset": 0, "ts": 0, "key": None, "size": 0, "raw": ""}
-    demo.observer._note(DeadLetter(**place, reason="null_value", detail=""))  # type: ignore[arg-type]
-    considered = {"session_id": "s1", "viewer_id": "v1", "cause_id": "e1", "decided_at": AT_MS}
-    for n, outcome in enumerate(("sent", "suppressed")):
-        demo.observer._note(
-            Decision(
-                **considered, decision_id=f"d{n}", kind="coupon", rule="at_risk", outcome=outcome,
-                reason="no_offer", policy_version="1",
-            )  # type: ignore[arg-type]
-        )  # fmt: skip
+    letter = DeadLetter(
+        topic="t", partition=0, offset=0, ts=0, reason="null_value", detail="", key=None, size=0,
+        raw="",
+    )  # fmt: skip
+    demo.observer._note(letter)
+    for outcome in ("sent", "suppressed"):
+        demo.observer._note(_decision(outcome))
     counted = report(demo)
     expected = {
         "events_in": 1_234, "events_by_type": {"Heartbeat": 1_234}, "duplicates": 5,
@@ -212,8 +215,7 @@ def test_an_older_row_does_not_replace_a_newer_one() -> None:
     """Partitions are read in any order; the revision tells."""
     demo = _demo()
     newer = _row("s1", present=5, gmv=2)
-    older = ConversionRow(**{name: getattr(newer, name) for name in newer.__struct_fields__} | {
-        "revision": 0, "present": 1})  # fmt: skip
+    older = structs.replace(newer, revision=0, present=1)
     for row in (newer, older):
         demo.observer._note(row)
     assert lines.viewers_now(demo) == 5

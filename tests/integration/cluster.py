@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
@@ -19,7 +20,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from msgspec import structs
 
@@ -93,6 +100,16 @@ class Site:
             on_progress=lambda _: None,
             stop=None,
         )
+
+    @contextmanager
+    def feeding(self, records: Iterable[Record]) -> Iterator[threading.Thread]:
+        """Produce records at their own pace while the block runs; all are sent when it ends."""
+        thread = threading.Thread(target=self.feed, args=(records,), kwargs={"paced": True})
+        thread.start()
+        try:
+            yield thread
+        finally:
+            thread.join()
 
     def read(self, *names: str) -> list[Said]:
         """Read topics from start to end as a careful consumer does: read_committed."""

@@ -21,7 +21,7 @@ from schemas.results import (
 )
 from tests.integration.cluster import Site, decoded, new_site, until
 from tests.integration.kafka import Kafka
-from tests.integration.world import CLOCK, recorded_world
+from tests.integration.world import CLOCK, STEPS, World, count, recorded_world
 
 Key = tuple[str, str, str, str, int]
 T = TypeVar("T")
@@ -147,3 +147,22 @@ def reference(kafka: Kafka, redis_url: str) -> tuple[Site, Outcome]:
         wait_closed(site)
         assert worker.stop() == 0
     return site, outcome(site)
+
+
+def assert_counts(world: World, found: Outcome) -> None:
+    """Hold dead letters and the rows of whole sessions against a plain count of the records."""
+    assert found.twice == []
+    assert len(found.dead_letters) == len(world.broken)
+    for session_id, wanted in count(world).items():
+        row = found.rows[session_id, "session", session_id, "session", 0]
+        channels = [
+            row
+            for key, row in found.rows.items()
+            if key[0] == session_id and key[1] == "channel" and key[3] == "session"
+        ]
+        assert row.counts == wanted.counts, (session_id, row.counts, dict(wanted.counts))
+        assert sum((Counter(one.counts) for one in channels), Counter()) == wanted.counts
+        for step in set(STEPS.values()):
+            assert row.people[step] == len(wanted.people[step]), (session_id, step)
+        for name in ("ordered_amount", "gmv_gross", "refunded"):
+            assert row.money[name] == wanted.money[name], (session_id, name)

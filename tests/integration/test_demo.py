@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 pytestmark = pytest.mark.demo
 
-MARK = "DEMO_OF_THIS_TEST"
 COUNTERS = (
     "events_in", "dead_letters", "bad_records_injected", "duplicates", "sessions", "viewers",
     "conversion_rows", "churn_rows", "coupons", "recommendations", "suppressed", "p50_ms", "p99_ms",
@@ -22,18 +21,18 @@ COUNTERS = (
 
 
 class RunningDemo:
-    """A demo whose processes carry a mark of their own in their environment."""
+    """A demo in a session of its own, by which all of its processes are found."""
 
     def __init__(self, directory: Path, *arguments: str) -> None:
-        self.mark = uuid4().hex
         env = {k: v for k, v in os.environ.items() if not k.startswith("LIVEPULSE_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agents.cli", "demo", "--lang", "en", *arguments],
-            env=env | {MARK: self.mark},
+            env=env,
             cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def wait_for(self, text: str) -> None:
@@ -41,23 +40,23 @@ class RunningDemo:
         assert self.process.stdout is not None
         assert any(text in line for line in self.process.stdout), self.process.communicate()
 
-    def pids(self, of: str = "") -> list[int]:
-        """Return the processes that carry the mark and have ``of`` in their command."""
-        found = []
+    def others(self) -> dict[int, str]:
+        """Return the commands of the demo's other processes that run, by process id."""
+        found = {}
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (pid := int(entry.name)) != self.process.pid:
-                try:
-                    marked = f"{MARK}={self.mark}".encode() in (entry / "environ").read_bytes()
-                    if marked and of.encode() in (entry / "cmdline").read_bytes():
-                        found.append(pid)
-                except OSError:
-                    continue  # it has ended meanwhile
+            with suppress(OSError):  # it may end meanwhile
+                if entry.name.isdigit() and int(entry.name) != self.process.pid:
+                    state, _, _, session = (
+                        (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                    )
+                    if int(session) == self.process.pid and state != "Z":
+                        found[int(entry.name)] = (entry / "cmdline").read_text()
         return found
 
     def is_alone_within(self, seconds: float) -> bool:
         """Tell whether all other processes end in that time."""
         deadline = time.monotonic() + seconds
-        while self.pids():
+        while self.others():
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
@@ -65,14 +64,14 @@ class RunningDemo:
 
 
 @pytest.fixture
-def demos(tmp_path: Path) -> Iterator[list[RunningDemo]]:
+def demos() -> Iterator[list[RunningDemo]]:
     """Collect demos, which are killed after the test."""
     started: list[RunningDemo] = []
     yield started
     for demo in started:
         demo.process.kill()
         demo.process.communicate()
-        for pid in demo.pids():
+        for pid in demo.others():
             os.kill(pid, signal.SIGKILL)
 
 
@@ -97,7 +96,7 @@ def test_every_record_is_accounted_for(demos: list[RunningDemo], tmp_path: Path)
     assert "Rejection" not in counted["events_by_type"]
     assert counted["sessions"] == counted["events_by_type"]["SessionStarted"] == 3
     assert counted["p50_ms"] <= counted["p99_ms"]
-    assert demos[0].pids() == []
+    assert demos[0].others() == {}
 
 
 def test_ctrl_c_ends_it_soon(running: RunningDemo) -> None:
@@ -108,22 +107,23 @@ def test_ctrl_c_ends_it_soon(running: RunningDemo) -> None:
     assert time.monotonic() - began < 10
     assert running.process.returncode == 0
     assert "dead letters" in out
-    assert running.pids() == []
+    assert running.others() == {}
 
 
 def test_a_killed_demo_leaves_nothing_behind(running: RunningDemo) -> None:
     """Broker, Redis and worker end when the demo is gone."""
-    assert len(running.pids()) >= 4
+    commands = " ".join(running.others().values())
+    assert all(name in commands for name in ("keeper", "broker", "redis-server", "worker"))
     running.process.kill()
     assert running.is_alone_within(15)
 
 
 def test_a_dead_worker_ends_the_demo(running: RunningDemo) -> None:
     """Code 1, with the worker's last words."""
-    (worker,) = running.pids("worker")
+    worker = next(pid for pid, command in running.others().items() if "worker" in command)
     os.kill(worker, signal.SIGKILL)
     _, err = running.process.communicate(timeout=30)
     assert running.process.returncode == 1
     assert "worker ended with code -9" in err
     assert "[INFO]" in err
-    assert running.pids() == []
+    assert running.others() == {}

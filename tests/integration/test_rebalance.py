@@ -1,22 +1,20 @@
 """Workers that come and go share the tasks; nothing is lost, nothing is said twice."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
-from tests.integration.cluster import PARTITIONS, Site, WorkerProcess, new_site, twin, until
+from tests.integration.cluster import PARTITIONS, WorkerProcess, new_site, twin, until
 from tests.integration.kafka import Kafka
-from tests.integration.outcome import agree, outcome, reference, wait_closed
-from tests.integration.world import clock_events
+from tests.integration.outcome import agree, assert_counts, outcome, reference, wait_closed
+from tests.integration.world import clock_events, live_world
 
 pytestmark = pytest.mark.kafka
 
 
-def test_workers_come_and_go_under_load(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+def test_workers_come_and_go_in_a_backlog(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
     """One worker, then two, then three, then two: the same triggers, tables and dead letters."""
     site, wanted = reference(kafka, redis_url)
     shared = twin(site, tmp_path)
@@ -32,6 +30,29 @@ def test_workers_come_and_go_under_load(kafka: Kafka, redis_url: str, tmp_path: 
         first.ready()
         assert first.stop() == 0
     agree(outcome(shared), wanted)
+
+
+def test_workers_come_and_go_in_live_traffic(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    """One worker, two, three, two, while events come in: every one counts once."""
+    site = new_site(kafka, redis_url, tmp_path)
+    site.create_topics()
+    with site.worker() as first:
+        first.ready()
+        world = live_world(rate=300.0, viewers=3_000, duration_s=22.0)
+        with site.feeding(world.records) as feed, site.worker() as second:
+            share(first, second)
+            with site.worker() as third:
+                share(first, second, third)
+                assert feed.is_alive()
+                assert second.stop() == 0
+                share(first, third)
+                feed.join()
+                site.settle()
+                assert third.stop() == 0
+        first.ready()
+        site.settle()
+        assert first.stop() == 0
+    assert_counts(world, outcome(site))
 
 
 def share(*workers: WorkerProcess) -> None:
@@ -50,17 +71,17 @@ def test_a_fenced_worker_ends_without_a_commit(
 ) -> None:
     """Who has the transactional id of a task has the task: the former owner gives up, loudly."""
     site = new_site(kafka, redis_url, tmp_path)
-    site.create_topics(arrival_time=False)
+    site.create_topics()
+    now_ms = time.time_ns() // 1_000_000
     with site.worker() as worker:
         worker.ready()
-        site.feed(clock_events(1_800_000_000_000, PARTITIONS))
+        site.feed(clock_events(now_ms, PARTITIONS))
         site.settle()
         before, written = site.committed(), site.ends(*site.output_topics)
         Producer(
-            site.settings.confluent_config()
-            | {"transactional.id": f"{site.settings.app_id}-0"}
+            site.settings.confluent_config() | {"transactional.id": f"{site.settings.app_id}-0"}
         ).init_transactions(10)
-        site.feed(clock_events(1_800_000_060_000, PARTITIONS))
+        site.feed(clock_events(now_ms + 20_000, PARTITIONS))
         assert worker.exit_code() == 1
     host_and_mine = {place: offset for place, offset in site.committed().items() if place[1] == 0}
     assert host_and_mine == {place: before[place] for place in host_and_mine}

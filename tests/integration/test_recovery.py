@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import Site, twin, until
+from tests.integration.cluster import Site, new_site, twin, until
 from tests.integration.kafka import Kafka
-from tests.integration.outcome import agree, outcome, reference, wait_closed
+from tests.integration.outcome import agree, assert_counts, outcome, reference, wait_closed
+from tests.integration.world import live_world
 
 pytestmark = pytest.mark.kafka
 
@@ -43,6 +44,30 @@ def test_three_kills_change_nothing(kafka: Kafka, redis_url: str, tmp_path: Path
         wait_closed(killed)
         assert worker.stop() == 0
     agree(outcome(killed), wanted)
+
+
+def test_kills_in_live_traffic_lose_nothing(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    """Killed twice while events come in: every event counts once, no trigger is said twice."""
+    site = new_site(kafka, redis_url, tmp_path)
+    site.create_topics()
+    dice = random.Random(8)
+    world = live_world(rate=300.0, viewers=3_000, duration_s=20.0)
+    with site.feeding(world.records) as feed:
+        for _ in range(2):
+            before = said_so_far(site)
+            with site.worker() as worker:
+                until(lambda: "new output", lambda b=before: said_so_far(site) > b)
+                time.sleep(dice.uniform(0, 0.3))
+                assert feed.is_alive()
+                worker.kill()
+        with site.worker() as worker:
+            worker.ready()
+            feed.join()
+            site.settle()
+            assert worker.stop() == 0
+    found = outcome(site)
+    assert found.triggers
+    assert_counts(world, found)
 
 
 def said_so_far(site: Site) -> int:

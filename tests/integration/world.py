@@ -63,7 +63,8 @@ def clock_events(ts: int, partitions: int) -> list[Record]:
     records = []
     for viewer in one_viewer_each(partitions):
         for topic, fields in HARMLESS.items():
-            event = {"id": f"{viewer}-{topic}-{ts}", "ts": ts, "session_id": CLOCK}
+            this = f"{viewer}-{topic}-{ts}"
+            event = {"id": this, "order_id": this, "ts": ts, "session_id": CLOCK}
             value = msgspec.json.encode(event | {"viewer_id": viewer} | fields)
             records.append(Record(topic, viewer.encode(), value, ts))
     return records
@@ -78,7 +79,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
         "type": "CartRemoved", "product_id": "none", "unit_price": 0, "currency": "CNY",
     },
     "live.purchases": {
-        "type": "OrderPlaced", "order_id": "clock", "amount": 0, "currency": "CNY",
+        "type": "OrderPlaced", "amount": 0, "currency": "CNY",
         "lines": [{"product_id": "none", "quantity": 1, "unit_price": 0}],
     },
     "live.social": {"type": "SessionShared"},
@@ -114,6 +115,12 @@ def recorded_world() -> World:
     for ts in range(world.ends_ms, world.ends_ms + 661_000, 10_000):
         world.records.extend(clock_events(ts, PARTITIONS))
     return world
+
+
+def live_world(**scenario: Any) -> World:
+    """Return a world that begins in a moment, made to be sent at its own pace."""
+    start_ms = time.time_ns() // 1_000_000 + 500
+    return make_world(start_ms=start_ms, sessions=3, bad_share=0.004, **scenario)
 
 
 class Count:

@@ -104,7 +104,10 @@ def test_the_channels_add_up_to_the_session() -> None:
 
 def _added(rows: Sequence[ConversionRow]) -> tuple[dict[str, int], ...]:
     return tuple(
-        {name: sum(of.get(name, 0) for of in found) for name in sorted({n for of in found for n in of})}
+        {
+            name: sum(of.get(name, 0) for of in found)
+            for name in sorted({n for of in found for n in of})
+        }
         for found in zip(*((row.counts, row.people, row.money) for row in rows), strict=True)
     )
 

@@ -49,7 +49,7 @@ BAD: dict[str, tuple[str, bytes | None, str]] = {
     "a null value": ("live.carts", None, "null_value"),
     "a time 31 s ahead": ("live.visits", _beat(ts=NOW + 31_000), "future"),
     "a time 25 h old": ("live.visits", _beat(ts=NOW - 25 * HOUR), "too_old"),
-    "nested too deep": ("live.likes", b"[" * 100_000, "invalid_json"),
+    "nested too deep": ("live.visits", _beat()[:-1] + b',"x":' + b"[" * 100_000, "invalid_json"),
 }  # fmt: skip
 
 

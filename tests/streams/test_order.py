@@ -66,7 +66,9 @@ def times(arrivals: Sequence[Arrival]) -> list[int]:
 
 _log = st.lists(st.one_of(st.none(), st.integers(1, 12)), max_size=12)
 _logs = st.fixed_dictionaries({A: _log, B: _log, C: _log})
-_cuts = st.lists(st.tuples(st.sampled_from([A, B, C]), st.integers(0, 5), st.booleans()), max_size=30)
+_cuts = st.lists(
+    st.tuples(st.sampled_from([A, B, C]), st.integers(0, 5), st.booleans()), max_size=30
+)
 
 
 @given(_logs, _cuts)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from itertools import permutations
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from tests.streams.world import DECODERS, HOST, SHOP, World, event, order, recor
 TASKS = 4
 VIEWERS = [f"v{n}" for n in range(8)]
 PRODUCTS = ["p1", "p2"]
-BUSY = {"events": 2_500, "rate": 20.0, "sessions": 1, "viewers": 200}
+BUSY: dict[str, Any] = {"events": 2_500, "rate": 20.0, "sessions": 1, "viewers": 200}
 
 
 # --- four tasks are one -------------------------------------------------------------------------

@@ -26,7 +26,10 @@ def test_only_panes_that_changed_are_published_oldest_first() -> None:
     world.says(ev.Heartbeat, 11)
     assert panes(world.says(ev.Heartbeat, 21).totals) == [2]
     assert panes(world.feed().totals) == []
-    assert panes([*world.says(ev.LikesSent, 3).totals, *world.says(ev.Heartbeat, 22).totals]) == [0, 2]
+    assert panes([*world.says(ev.LikesSent, 3).totals, *world.says(ev.Heartbeat, 22).totals]) == [
+        0,
+        2,
+    ]
 
 
 def test_every_publication_ends_with_the_watermark() -> None:

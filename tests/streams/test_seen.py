@@ -65,7 +65,9 @@ def test_a_stream_with_events_up_to_a_block_late_is_exact(
     arrivals: list[tuple[int, int]], viewers: list[int]
 ) -> None:
     """Late by up to 5 min, over hours: the memory moves along."""
-    deeds = [(v, 0, BASE + at - late) for v, (at, late) in zip(viewers, sorted(arrivals), strict=False)]
+    deeds = [
+        (v, 0, BASE + at - late) for v, (at, late) in zip(viewers, sorted(arrivals), strict=False)
+    ]
     assert firsts(deeds) == distinct(deeds)
 
 

@@ -10,7 +10,7 @@ from streams.state import Shelf
 from tests.streams.world import T0, event
 
 
-def tell(shelf: Shelf, kind: type[ev.Event], second: int = 0, **fields: Any) -> str | None:
+def tell(shelf: Shelf, kind: type[ev.Event], second: int = 0, /, **fields: Any) -> str | None:
     """Apply a host event; returns the product that it sold out."""
     return change(shelf, event(kind, second, **fields))
 
@@ -61,7 +61,9 @@ def test_stock_of_an_unknown_product_is_passed_over() -> None:
     assert shelf.products == {}
 
 
-@pytest.mark.parametrize(("before", "after", "sold_out"), [(3, 0, "p1"), (3, 2, None), (0, 0, None)])
+@pytest.mark.parametrize(
+    ("before", "after", "sold_out"), [(3, 0, "p1"), (3, 2, None), (0, 0, None)]
+)
 def test_a_product_is_sold_out_when_its_stock_falls_to_zero(
     before: int, after: int, sold_out: str | None
 ) -> None:

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from schemas import events as ev
 from streams.policy import Policy
-from streams.records import Record
 from streams.results import Results
 from streams.store import PANE as PANE_KIND
-from streams.store import Put, State
 from streams.store import VISIT as VISIT_KIND
+from streams.store import Put, State
 from tests.streams.world import PANE, SHOP, World, event, order, simulated
 
 ROOM = simulated(events=700, rate=12.0, sessions=2, viewers=150, late_share=0.03, seed=5)
@@ -81,9 +80,7 @@ def undisturbed() -> list[bytes]:
 
 @given(st.integers(0, len(ROOM) // CHUNK), st.integers(0, 1_000))
 @settings(max_examples=12, deadline=None)
-def test_a_restored_task_goes_on_as_if_nothing_had_happened(
-    cut: int, seed: int
-) -> None:
+def test_a_restored_task_goes_on_as_if_nothing_had_happened(cut: int, seed: int) -> None:
     """Wherever a session is cut, and in whatever order its keys are read: byte for byte."""
     assert steps(cut, Random(seed).shuffle) == undisturbed()
 
@@ -196,7 +193,9 @@ _key = msgspec.msgpack.encode
     ],
     ids=["broken value", "wrong value", "unknown kind", "wrong key", "empty key", "unknown letter"],
 )  # fmt: skip
-def test_an_undecodable_record_refuses_to_restore_and_names_its_key(key: bytes, value: bytes) -> None:
+def test_an_undecodable_record_refuses_to_restore_and_names_its_key(
+    key: bytes, value: bytes
+) -> None:
     """Better no task than one that forgot something."""
     with pytest.raises(ValueError, match="changelog record") as refusal:
         State(0, 1, Policy()).restore({key: value})

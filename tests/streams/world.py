@@ -62,7 +62,7 @@ _numbers = count()
 
 def event(kind: type[Event], second: float, /, **fields: Any) -> Event:
     """Make an event of viewer v1 in session s1, so many seconds after T0, with an id of its own."""
-    usual = {
+    usual: dict[str, Any] = {
         "id": f"{kind.__name__}-{next(_numbers)}",
         "ts": T0 + round(second * 1000),
         "session_id": "s1",
@@ -92,9 +92,7 @@ def simulated(*, tasks: int = 1, seed: int = 1, **scenario: Any) -> list[Record]
     for told in simulate(Scenario(start_ms=T0, seed=seed, **(usual | scenario))):
         partition = partition_of((told.key or b"").decode(), tasks)
         offset = next(offsets[told.topic, partition])
-        records.append(
-            Record(told.topic, partition, offset, told.timestamp, told.key, told.value)
-        )
+        records.append(Record(told.topic, partition, offset, told.timestamp, told.key, told.value))
     return records
 
 
@@ -148,7 +146,7 @@ class World:
 
     # --- one event at a time -------------------------------------------------------------------
 
-    def says(self, kind: type[Event], second: float, **fields: Any) -> Results:
+    def says(self, kind: type[Event], second: float, /, **fields: Any) -> Results:
         """Let one event happen, so many seconds after T0."""
         return self.feed(event(kind, second, **fields))
 
