@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from yarl import URL
 
 from agents import redis_client
 from agents.budget import RedisBudget
+from agents.decoders import decoders
 from agents.host_log import HostLog
 from agents.keys import Keys
 from agents.lane import LaneTransport
@@ -20,8 +20,6 @@ from agents.parts import Parts
 from agents.settings import Settings
 from agents.tasks import TaskSet
 from agents.views import Views
-from schemas.codec import BatchDecoder
-from schemas.events import EVENT_TYPES, Event
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ class Worker:
         self.app = new_app(settings)
         self.host_topic = settings.topic_of("SessionStarted")
         self.totals_topic = settings.topic_of("window-totals")
-        self.decoders = _decoders(settings)
+        self.decoders = decoders(settings)
         self.viewer_topics = tuple(t for t in sorted(self.decoders) if t != self.host_topic)
         self._tasks: TaskSet | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -138,11 +136,3 @@ def new_app(settings: Settings) -> App:
         broker_request_timeout=90,
         processing_guarantee="at_least_once",
     )
-
-
-def _decoders(settings: Settings) -> dict[str, BatchDecoder]:
-    """Return a decoder for each input topic, for the types that it carries."""
-    carried: defaultdict[str, list[type[Event]]] = defaultdict(list)
-    for kind in EVENT_TYPES:
-        carried[settings.topic_of(kind.__name__)].append(kind)
-    return {topic: BatchDecoder(kinds) for topic, kinds in carried.items()}

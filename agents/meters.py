@@ -49,7 +49,7 @@ class Histogram:
         total, buckets = 0, []
         for edge, count in zip((*BUCKETS, float("inf")), self.counts, strict=True):
             total += count
-            buckets.append((floatToGoString(edge), total))
+            buckets.append((floatToGoString(edge), total))  # type: ignore[no-untyped-call]
         return HistogramMetricFamily(name, text, buckets=buckets, sum_value=self.sum)
 
 

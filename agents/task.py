@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -21,15 +21,13 @@ from agents.parts import Parts
 from agents.transaction import Transactions
 from streams import pipeline
 from streams.admission import admit
-from streams.order import Source, StreamOrder
+from streams.order import Source, StreamOrder, by_tick
 from streams.records import Arrival
 from streams.results import Results
 from streams.store import State
 
 log = logging.getLogger(__name__)
 
-#: Events in one step: the event loop gets a turn in between.
-STEP_EVENTS = 5_000
 #: A source with so many events waiting is held back.
 WAITING_EVENTS = 20_000
 _TICK_S = 0.05
@@ -161,8 +159,8 @@ class Task:
         self._take_host_events()
         arrivals = self._order.take(self._caught_up)
         self._let_through()
-        for chunk in _chunks(arrivals, self._state.policy.publish_every_ms):
-            await self._step(chunk, {}, {})
+        for run in by_tick(arrivals, self._state.policy.publish_every_ms):
+            await self._step(run, {}, {})
             await asyncio.sleep(0)
         await self._step([], self._newest(), self._quiet_ms())
         self._merge()
@@ -249,23 +247,6 @@ class Task:
             p: cursor if (first := self._order.first_waiting((topic, p))) is None else first
             for p, cursor in self._host_cursors.items()
         }
-
-
-def _chunks(arrivals: list[Arrival], tick_ms: int) -> Iterator[list[Arrival]]:
-    """Cut into steps that reach into no more than one tick of stream time.
-
-    Budgets answer and totals go out between steps: so a backlog, however it was fetched, gives
-    what the same events gave when they came one by one.
-    """
-    start = tick = 0
-    for i, (event, _) in enumerate(arrivals):
-        if event.ts >= tick or i - start == STEP_EVENTS:
-            if i > start:
-                yield arrivals[start:i]
-            start = i
-            tick = max(tick, event.ts - event.ts % tick_ms + tick_ms)
-    if arrivals:
-        yield arrivals[start:]
 
 
 def _now_ms() -> int:

@@ -84,7 +84,6 @@ class Transactions:
 
 
 def _append(batch: BatchBuilder, record: Out, now_ms: int) -> bool:
-    return (
-        batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers or [])
-        is not None
-    )
+    headers = record.headers or []
+    added = batch.append(key=record.key, value=record.value, timestamp=now_ms, headers=headers)
+    return added is not None

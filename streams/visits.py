@@ -8,7 +8,7 @@ from streams.session import Session
 from streams.state import Visit
 from streams.store import State
 from streams.timers import NEVER
-from streams.totals import BOUNCED, MATURED, PANE_MS, RETAINED, WATCH_MS, Vector, channel_row
+from streams.totals import BOUNCED, MATURED, PANE_MS, RETAINED, Vector, channel_row
 
 BOUNCE_MS = 3_000
 MATURITY_MS = 300_000
@@ -89,9 +89,7 @@ def is_due(visit: Visit, now: int, policy: Policy) -> bool:
         return True
     if visit.cart and (propose.next_due(visit, policy) or NEVER) <= now:
         return True
-    return any(
-        coupon.expires_at <= now for coupon in visit.coupons or () if coupon.status in OPEN
-    )
+    return any(coupon.expires_at <= now for coupon in visit.coupons or () if coupon.status in OPEN)
 
 
 def _next_due(state: State, visit: Visit) -> int:
@@ -120,8 +118,3 @@ def mature(session: Session, visit: Visit) -> None:
     row[MATURED] += 1
     if visit.present:
         row[RETAINED] += 1
-
-
-def watched(row: Vector, watch_ms: int) -> None:
-    """Count watch time."""
-    row[WATCH_MS] += watch_ms

@@ -1,7 +1,7 @@
 """`livepulse replay`: a recorded file through the pure core, with no broker and no clock."""
 
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -13,10 +13,9 @@ import typer
 
 from agents import recording
 from agents.commands.tail import describe, printable
+from agents.decoders import decoders
 from agents.recording import RecordingError
-from agents.settings import Settings, load
-from schemas.codec import BatchDecoder
-from schemas.events import EVENT_TYPES, Event
+from agents.settings import load
 from streams.records import Record
 from streams.replay import Replay
 from streams.results import Results
@@ -39,11 +38,11 @@ def replay(
     Example: livepulse simulate --to-file live.jsonl --seconds 60; livepulse replay live.jsonl
     """
     settings = load()
-    decoders = _decoders(settings)
-    core = Replay(decoders, settings.topic_of("SessionStarted"), settings.policy)
+    by_topic = decoders(settings)
+    core = Replay(by_topic, settings.topic_of("SessionStarted"), settings.policy)
     tally: Counter[str] = Counter()
     try:
-        for results in core.run(_records(file, decoders, tally)):
+        for results in core.run(_records(file, by_topic, tally)):
             _count(results, tally)
             for result in _ordered(results, decisions=decisions):
                 _print(result, as_json=as_json)
@@ -54,14 +53,6 @@ def replay(
         raise typer.BadParameter(f"{file}: {error.strerror}") from error
     sys.stdout.flush()
     _summarise(tally)
-
-
-def _decoders(settings: Settings) -> dict[str, BatchDecoder]:
-    """Return a decoder for each input topic, for the types that it carries."""
-    carried: defaultdict[str, list[type[Event]]] = defaultdict(list)
-    for kind in EVENT_TYPES:
-        carried[settings.topic_of(kind.__name__)].append(kind)
-    return {topic: BatchDecoder(kinds) for topic, kinds in carried.items()}
 
 
 def _records(file: Path, topics: Iterable[str], tally: Counter[str]) -> Iterator[Record]:

@@ -8,6 +8,7 @@ the events; 20 % likes, 6 % comments, 3 % carts, 1 % orders come from viewers dr
 import itertools
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -41,14 +42,14 @@ def records(count: int, *, seed: int = 7, start_ms: int = START_MS) -> Iterator[
         viewer = next(beating) if name == "Heartbeat" else drawn
         arrival = start_ms + 1_000 + int(i * 1_000 / EVENTS_PER_S)
         late = dice.randrange(20_000) if dice.random() < 0.02 else 0
-        common = {
+        common: dict[str, Any] = {
             "id": f"{dice.getrandbits(128):032x}",
             "ts": arrival - late,
             "session_id": home[viewer],
             "viewer_id": f"v{seed}-{viewer}",
         }
         event = _event(name, common, dice)
-        yield Record(_TOPIC[name], common["viewer_id"].encode(), _encode(event), arrival)
+        yield Record(_TOPIC[name], event.viewer_id.encode(), _encode(event), arrival)
 
 
 def _shelf(session_id: str, ts: int) -> Iterator[Record]:
@@ -73,15 +74,16 @@ def _shelf(session_id: str, ts: int) -> Iterator[Record]:
         yield Record("live.host", session_id.encode(), _encode(event), ts)
 
 
-def _event(name: str, common: dict[str, str], dice: random.Random) -> ev.Event:
+def _event(name: str, common: dict[str, Any], dice: random.Random) -> ev.ViewerEvent:
     product = dice.randrange(PRODUCTS)
     price = 500 + 137 * product
-    own: dict[str, object] = {}
+    own: dict[str, Any] = {}
     if name == "CommentPosted":
         own = {"text": " ".join(dice.choices(WORDS, k=dice.randrange(3, 9)))}
     elif name == "CartAdded":
         own = {"product_id": f"p{product}", "unit_price": price, "currency": "CNY"}
     elif name == "OrderPlaced":
-        line = {"product_id": f"p{product}", "quantity": 1, "unit_price": price}
-        own = {"order_id": f"o{common['id']}", "lines": [line], "amount": price, "currency": "CNY"}
-    return msgspec.convert({"type": name, **common, **own}, getattr(ev, name))
+        lines = (ev.Line(f"p{product}", 1, price),)
+        own = {"order_id": f"o{common['id']}", "lines": lines, "amount": price, "currency": "CNY"}
+    kind: type[ev.ViewerEvent] = getattr(ev, name)
+    return kind(**common, **own)

@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -42,7 +43,7 @@ PARTITIONS = 6
 START_S = 40.0
 STOP_S = 10.0
 PATIENCE_S = 40.0
-_POLL_S = 0.03
+_POLL_S = 0.1
 
 T = TypeVar("T")
 
@@ -89,7 +90,9 @@ class Site:
             missing = [spec for spec in specs if spec.name not in found]
             admin.create(client, missing, dry_run=False)
 
-    def feed(self, records: Iterable[Record], *, paced: bool = False) -> int:
+    def feed(
+        self, records: Iterable[Record], *, paced: bool = False, stop: threading.Event | None = None
+    ) -> int:
         """Produce records as the simulator does; they name types' default topics."""
         prefix = self.settings.topic_of("ViewerEntered").removesuffix("visits")
         config = self.settings.confluent_config() | {"message.max.bytes": 4 << 20}
@@ -98,18 +101,25 @@ class Site:
             producer_config=config,
             rate=1.0 if paced else 0.0,
             on_progress=lambda _: None,
-            stop=None,
+            stop=stop,
         )
 
     @contextmanager
-    def feeding(self, records: Iterable[Record]) -> Iterator[threading.Thread]:
-        """Produce records at their own pace while the block runs; all are sent when it ends."""
-        thread = threading.Thread(target=self.feed, args=(records,), kwargs={"paced": True})
-        thread.start()
-        try:
-            yield thread
-        finally:
-            thread.join()
+    def feeding(self, records: Iterable[Record]) -> Iterator[Callable[[], int]]:
+        """Produce records at their own pace; what is yielded ends that and tells how many went."""
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            sent = pool.submit(self.feed, records, paced=True, stop=stop)
+
+            def ended() -> int:
+                assert not sent.done(), "there was nothing left to send: give it more records"
+                stop.set()
+                return sent.result()
+
+            try:
+                yield ended
+            finally:
+                stop.set()
 
     def read(self, *names: str) -> list[Said]:
         """Read topics from start to end as a careful consumer does: read_committed."""
@@ -125,21 +135,20 @@ class Site:
         answer = next(iter(self._admin.list_consumer_group_offsets([group]).values())).result()
         return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
 
+    def behind(self, wanted: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """Return the group's offsets where they are lower than these; -1 for none."""
+        reached = self.committed()
+        return {
+            place: reached.get(place, -1)
+            for place, offset in wanted.items()
+            if reached.get(place, -1) < offset
+        }
+
     def wait_committed(self, wanted: dict[tuple[str, int], int]) -> None:
         """Wait until the group is past all these offsets."""
-        behind: dict[tuple[str, int], tuple[int, int]] = {}
-
-        def passed() -> bool:
-            reached = self.committed()
-            behind.clear()
-            behind.update(
-                (place, (reached.get(place, -1), offset))
-                for place, offset in wanted.items()
-                if reached.get(place, -1) < offset
-            )
-            return not behind
-
-        until(lambda: f"commits (reached, wanted): {behind}", passed)
+        until(
+            lambda: f"committed, still at: {self.behind(wanted)}", lambda: not self.behind(wanted)
+        )
 
     def settle(self) -> None:
         """Wait until all input is applied, then until all totals of it are in the rows."""

@@ -84,6 +84,27 @@ def wait_closed(site: Site) -> None:
     until(lambda: f"final: {open_rows()[:5]}", lambda: not open_rows())
 
 
+def wait_counted(site: Site, world: World) -> None:
+    """Wait until all input is applied and the rows of whole sessions say so.
+
+    An open row is published once a second of the watermark, which moves on when all is quiet.
+    """
+    site.settle()
+    topic = site.settings.topic_of("ConversionRow")
+    wanted = {session_id: dict(one.counts) for session_id, one in count(world).items()}
+
+    def behind() -> dict[str, Any]:
+        rows = newest_rows(decoded(site.read(topic), ConversionRow))
+        whole = {s: rows.get((s, "session", s, "session", 0)) for s in wanted}
+        return {
+            s: (row and row.counts, wanted[s])
+            for s, row in whole.items()
+            if row is None or row.counts != wanted[s]
+        }
+
+    until(lambda: f"counted (found, wanted): {behind()}", lambda: not behind())
+
+
 def _closes(row: ConversionRow) -> bool:
     """Tell whether the window closes in the world's time; without an end a session stays open."""
     return row.session_id != CLOCK and (row.announced or row.window != "session")
@@ -105,7 +126,7 @@ def settled_rows(found: Outcome) -> dict[Key, dict[str, Any]]:
 
 def agree(found: Outcome, wanted: Outcome) -> None:
     """Raise AssertionError with counts and a few examples of each kind, unless all is the same."""
-    pairs = {
+    pairs: dict[str, tuple[dict[Any, Any], dict[Any, Any]]] = {
         "said twice": (dict.fromkeys(found.twice, 2), {}),
         "triggers": (_of_the_world(found.triggers), _of_the_world(wanted.triggers)),
         "decisions": (_of_the_world(found.decisions), _of_the_world(wanted.decisions)),

@@ -8,7 +8,14 @@ from confluent_kafka import Producer
 
 from tests.integration.cluster import PARTITIONS, WorkerProcess, new_site, twin, until
 from tests.integration.kafka import Kafka
-from tests.integration.outcome import agree, assert_counts, outcome, reference, wait_closed
+from tests.integration.outcome import (
+    agree,
+    assert_counts,
+    outcome,
+    reference,
+    wait_closed,
+    wait_counted,
+)
 from tests.integration.world import clock_events, live_world
 
 pytestmark = pytest.mark.kafka
@@ -38,19 +45,17 @@ def test_workers_come_and_go_in_live_traffic(kafka: Kafka, redis_url: str, tmp_p
     site.create_topics()
     with site.worker() as first:
         first.ready()
-        world = live_world(rate=300.0, viewers=3_000, duration_s=22.0)
-        with site.feeding(world.records) as feed, site.worker() as second:
+        world = live_world()
+        with site.feeding(world.records) as ended, site.worker() as second:
             share(first, second)
             with site.worker() as third:
                 share(first, second, third)
-                assert feed.is_alive()
                 assert second.stop() == 0
                 share(first, third)
-                feed.join()
-                site.settle()
+                world = world.first(ended())
+                wait_counted(site, world)
                 assert third.stop() == 0
         first.ready()
-        site.settle()
         assert first.stop() == 0
     assert_counts(world, outcome(site))
 

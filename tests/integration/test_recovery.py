@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import Site, new_site, twin, until
+from tests.integration.cluster import Site, WorkerProcess, new_site, twin, until
 from tests.integration.kafka import Kafka
-from tests.integration.outcome import agree, assert_counts, outcome, reference, wait_closed
+from tests.integration.outcome import (
+    agree,
+    assert_counts,
+    outcome,
+    reference,
+    wait_closed,
+    wait_counted,
+)
 from tests.integration.world import live_world
 
 pytestmark = pytest.mark.kafka
@@ -33,12 +40,12 @@ def test_three_kills_change_nothing(kafka: Kafka, redis_url: str, tmp_path: Path
     site, wanted = reference(kafka, redis_url)
     killed = twin(site, tmp_path)
     dice = random.Random(7)
+    inputs, unread = killed.ends(*killed.input_topics), []
     for _ in range(KILLS):
-        before = said_so_far(killed)
         with killed.worker(LIVEPULSE_COMMIT_INTERVAL_MS="5") as worker:
-            until(lambda: "new output", lambda b=before: said_so_far(killed) > b)
-            time.sleep(dice.uniform(0, 0.3))
-            worker.kill()
+            kill_after_output(killed, worker, dice)
+        unread.append(len(killed.behind(inputs)))
+    assert unread[0], "the first kill came after the backlog"
     with killed.worker() as worker:
         worker.ready()
         wait_closed(killed)
@@ -51,25 +58,25 @@ def test_kills_in_live_traffic_lose_nothing(kafka: Kafka, redis_url: str, tmp_pa
     site = new_site(kafka, redis_url, tmp_path)
     site.create_topics()
     dice = random.Random(8)
-    world = live_world(rate=300.0, viewers=3_000, duration_s=20.0)
-    with site.feeding(world.records) as feed:
+    world = live_world()
+    with site.feeding(world.records) as ended:
         for _ in range(2):
-            before = said_so_far(site)
             with site.worker() as worker:
-                until(lambda: "new output", lambda b=before: said_so_far(site) > b)
-                time.sleep(dice.uniform(0, 0.3))
-                assert feed.is_alive()
-                worker.kill()
+                kill_after_output(site, worker, dice)
         with site.worker() as worker:
             worker.ready()
-            feed.join()
-            site.settle()
+            world = world.first(ended())
+            wait_counted(site, world)
             assert worker.stop() == 0
     found = outcome(site)
     assert found.triggers
     assert_counts(world, found)
 
 
-def said_so_far(site: Site) -> int:
-    """Return how far the logs of the tasks' state have grown, committed or not."""
-    return site.logged(site.settings.topic_of("state"))
+def kill_after_output(site: Site, worker: WorkerProcess, dice: random.Random) -> None:
+    """Let the worker write something, in a transaction that may still be open, and kill it."""
+    state = site.settings.topic_of("state")
+    before = site.logged(state)
+    until(lambda: "new output", lambda: site.logged(state) > before)
+    time.sleep(dice.uniform(0, 0.3))
+    worker.kill()

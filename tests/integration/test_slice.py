@@ -15,7 +15,7 @@ from streams.policy import Policy
 from streams.store import State
 from tests.integration.cluster import PARTITIONS, Said, Site, new_site
 from tests.integration.kafka import Kafka
-from tests.integration.outcome import Outcome, assert_counts, outcome
+from tests.integration.outcome import Outcome, assert_counts, outcome, wait_counted
 from tests.integration.world import CLOCK, World, clock_events, count, make_world
 
 pytestmark = pytest.mark.kafka
@@ -48,7 +48,7 @@ def whole(kafka: Kafka, redis_url: str, tmp_path_factory: pytest.TempPathFactory
     fed = site.feed(world.records) + site.feed(later)
     with site.worker() as worker:
         worker.ready()
-        site.settle()
+        wait_counted(site, world)
         metrics = worker.metrics()
         assert worker.stop() == 0
     return Slice(site, world, fed, metrics, outcome(site))

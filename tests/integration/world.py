@@ -30,6 +30,12 @@ class World(NamedTuple):
     tally: Tally
     ends_ms: int
 
+    def first(self, number: int) -> "World":
+        """Return the world as it was when so many records had arrived."""
+        records = self.records[:number]
+        known = set(map(id, records))
+        return self._replace(records=records, broken=[r for r in self.broken if id(r) in known])
+
     def good(self) -> Iterator[dict[str, Any]]:
         """Yield each good event once."""
         seen = set()
@@ -117,10 +123,12 @@ def recorded_world() -> World:
     return world
 
 
-def live_world(**scenario: Any) -> World:
-    """Return a world that begins in a moment, made to be sent at its own pace."""
+def live_world() -> World:
+    """Return a minute that begins in a moment, made to be sent at its own pace."""
     start_ms = time.time_ns() // 1_000_000 + 500
-    return make_world(start_ms=start_ms, sessions=3, bad_share=0.004, **scenario)
+    return make_world(
+        start_ms=start_ms, rate=300.0, viewers=3_000, sessions=3, bad_share=0.004, duration_s=60.0
+    )
 
 
 class Count:

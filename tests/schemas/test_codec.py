@@ -69,14 +69,14 @@ _value = st.one_of(
 @given(st.lists(_value, max_size=6))
 @example([BEAT + BEAT])
 @example([BEAT + b" " + TALK, BEAT])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_batch_decodes_to_what_each_record_decodes_to_alone(values: list[bytes | None]) -> None:
     """No record changes what its neighbours say."""
     assert list(DECODER.decode(values)) == [alone(value) for value in values]
 
 
 @given(_value)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_record_is_an_event_exactly_when_the_whole_of_it_is_one(value: bytes | None) -> None:
     """An event stands in exactly one record, and a record holds at most one."""
     try:

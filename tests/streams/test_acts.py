@@ -215,7 +215,7 @@ _order_event = st.tuples(
 
 
 @given(st.lists(_order_event, max_size=8), st.integers(0, 2_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_refunds_never_exceed_what_was_paid(
     events: list[tuple[type[ev.OrderEvent], int, int]], amount: int
 ) -> None:

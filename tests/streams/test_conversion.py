@@ -373,7 +373,8 @@ def test_what_was_saved_before_it_was_published_is_published_by_the_heir() -> No
 def test_what_is_forgotten_stays_so_after_a_restart() -> None:
     """The heir, too, ignores a total of a pane that it cannot have."""
     policy = Policy(past_limit_ms=600_000)
-    conversion, changelog = closed_table(past_limit_ms=600_000), {}
+    conversion = closed_table(past_limit_ms=600_000)
+    changelog: dict[bytes, bytes] = {}
     conversion.mark(Mark(0, seconds(1200)))
     save(conversion, changelog)
     conversion.rows()

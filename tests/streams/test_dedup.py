@@ -1,6 +1,6 @@
 """Event-id memory: a repeat is known for a while, and the memory does not grow."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.dedup import MEMORY, remember
@@ -20,12 +20,14 @@ def test_a_new_id_is_remembered() -> None:
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=MEMORY, unique=True), st.data())
+@settings(max_examples=50)
 def test_a_repeat_within_the_memory_is_known(ids: list[str], data: st.DataObject) -> None:
     """Each of the newest 32 ids is found again, whatever it is made of."""
     assert remember(memory_of(ids), data.draw(st.sampled_from(ids))) is None
 
 
 @given(st.lists(st.text(min_size=1), max_size=120))
+@settings(max_examples=50)
 def test_the_memory_holds_the_newest_thirty_two(ids: list[str]) -> None:
     """It is bounded, and what it holds is the newest."""
     recent = memory_of(ids)

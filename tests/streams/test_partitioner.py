@@ -2,7 +2,7 @@
 
 import pytest
 from aiokafka.partitioner import murmur2 as aiokafka_murmur2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as kafka_python_murmur2
 
@@ -10,6 +10,7 @@ from streams.partitioner import murmur2, partition_of
 
 
 @given(st.binary(max_size=200))
+@settings(max_examples=50)
 def test_the_hash_is_that_of_kafka_python_and_of_aiokafka(key: bytes) -> None:
     """Any bytes, any length."""
     ours = murmur2(key)
@@ -18,6 +19,7 @@ def test_the_hash_is_that_of_kafka_python_and_of_aiokafka(key: bytes) -> None:
 
 
 @given(st.text(), st.integers(1, 1_000))
+@settings(max_examples=50)
 def test_the_partition_is_the_positive_hash_modulo(key: str, partitions: int) -> None:
     """The sign bit is cut off, not negated."""
     expected = (kafka_python_murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -41,14 +41,14 @@ _step = st.integers(0, len(STEPS) - 1)
 
 
 @given(st.lists(st.tuples(_viewer, _step, st.integers(BASE, BASE + 2 * BLOCK - 1)), max_size=60))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_any_order_within_two_blocks_is_exact(deeds: list[Deed]) -> None:
     """Whatever comes late by less than the memory is counted as if it were in time."""
     assert firsts(deeds) == distinct(deeds)
 
 
 @given(st.lists(st.tuples(_viewer, st.integers(0, 1), st.integers(0, 20 * BLOCK)), max_size=60))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_any_stream_in_order_is_exact(deeds: list[Deed]) -> None:
     """However long a viewer stays, and whatever the gaps."""
     in_order = sorted((viewer, step, BASE + pane) for viewer, step, pane in deeds)
@@ -60,7 +60,7 @@ def test_any_stream_in_order_is_exact(deeds: list[Deed]) -> None:
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, BLOCK)), max_size=60),
     st.lists(_viewer, min_size=60, max_size=60),
 )
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_stream_with_events_up_to_a_block_late_is_exact(
     arrivals: list[tuple[int, int]], viewers: list[int]
 ) -> None:

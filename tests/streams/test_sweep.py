@@ -28,15 +28,16 @@ def kinds(keys: set[bytes]) -> list[int]:
 
 def session(world: World, begin: int, session_id: str) -> None:
     """Let a session of a minute happen, with three viewers and no order."""
-    world.says(ev.SessionStarted, begin, session_id=session_id)
+    room = {"session_id": session_id}
+    events = [event(ev.SessionStarted, begin, **room)]
     for second in (1, 20, 40):
-        one = {"session_id": session_id, "viewer_id": f"v{second}"}
-        world.feed(
+        one = room | {"viewer_id": f"v{second}"}
+        events += [
             event(ev.ViewerEntered, begin + second, **one),
             event(ev.ProductClicked, begin + second + 1, product_id="p1", **one),
             event(ev.CartAdded, begin + second + 2, product_id="p1", **SHOP, **one),
-        )
-    world.says(ev.SessionEnded, begin + 60, session_id=session_id)
+        ]
+    world.feed(*events, event(ev.SessionEnded, begin + 60, **room))
 
 
 def test_two_hundred_short_sessions_leave_the_state_flat() -> None:

@@ -1,6 +1,6 @@
 """Timers fire in a fixed order, and know what is next."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.timers import NEVER, Timers
@@ -9,6 +9,7 @@ _timer = st.tuples(st.integers(0, 50), st.sampled_from(["s1", "s2"]), st.sampled
 
 
 @given(st.lists(_timer), st.integers(0, 60))
+@settings(max_examples=50)
 def test_due_timers_fire_oldest_first_and_the_others_stay(
     entries: list[tuple[int, str, str]], now: int
 ) -> None:
@@ -23,6 +24,7 @@ def test_due_timers_fire_oldest_first_and_the_others_stay(
 
 
 @given(st.lists(_timer))
+@settings(max_examples=50)
 def test_the_order_of_setting_does_not_matter(entries: list[tuple[int, str, str]]) -> None:
     """A restored heap, filled in any order, fires like the one before."""
     forward, backward = Timers(), Timers()

@@ -1,6 +1,6 @@
 """The watermark: behind all topics that are not idle, and never going back."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.policy import Policy
@@ -26,6 +26,7 @@ def test_it_follows_the_slowest_topic_behind_the_bound() -> None:
 
 
 @given(st.lists(st.tuples(_newest, _quiet), max_size=20))
+@settings(max_examples=50)
 def test_it_never_goes_back(steps: list[tuple[dict[str, int], dict[str, int]]]) -> None:
     """Whatever topics say, and whoever wakes up again."""
     watermark = Watermark(POLICY)
