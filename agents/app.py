@@ -99,11 +99,15 @@ class Worker:
         if self._views is not None:
             await self._views.stop()
 
+    def _show_again(self) -> None:
+        if self._tasks is not None:
+            self._tasks.show_again()
+
     def _parts(self) -> Parts:
         settings = self.settings
         client = redis_client.connect(settings)
         keys = Keys(settings.redis_prefix)
-        self._views = Views(client, keys, on_recovered=lambda: None)
+        self._views = Views(client, keys, on_recovered=self._show_again)
         self._background.append(asyncio.create_task(self._views.run()))
         return Parts(
             settings=settings,

@@ -1,5 +1,6 @@
 """What the tasks of one worker share."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.budget import RedisBudget
@@ -10,6 +11,8 @@ from agents.settings import Settings
 from agents.view_batch import SessionView
 from agents.views import Views
 from schemas.codec import BatchDecoder
+from schemas.results import ConversionRow
+from streams import churn
 from streams.results import Results
 from streams.store import State
 
@@ -37,14 +40,25 @@ class Parts:
             churn=results.churn,
             triggers=[*results.coupons, *results.recommendations],
             left=results.left,
-            sessions=session_views(results, state),
+            sessions=session_views(results.rows, state),
         )
 
+    def show_again(self, state: State) -> None:
+        """Offer everything that a task's state knows: Redis has lost it, or never had it."""
+        rows = list(state.conversion.published())
+        at_risk = [
+            churn.row(session.id, viewer_id, visit, session.room, visit.scored, churn.PRIOR)
+            for session in state.sessions.values()
+            for viewer_id, visit in session.visits.items()
+            if visit.present and visit.at_risk
+        ]
+        self.views.offer(conversion=rows, churn=at_risk, sessions=session_views(rows, state))
 
-def session_views(results: Results, state: State) -> list[SessionView]:
-    """Return what a list of sessions shows, for the sessions that got a new row."""
+
+def session_views(rows: Iterable[ConversionRow], state: State) -> list[SessionView]:
+    """Return what a list of sessions shows, for the sessions that have a new row."""
     shown = []
-    for row in results.rows:
+    for row in rows:
         if row.scope == "session" and row.window == "session":
             session = state.sessions.get(row.session_id)
             shown.append(

@@ -109,6 +109,10 @@ class Task:
         """Look at the host log again."""
         self._wake.set()
 
+    def show_again(self) -> None:
+        """Offer the whole state to the views."""
+        self._parts.show_again(self._state)
+
     def _fresh(self, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
         """Drop what was received before: Faust may seek back at any rebalance."""
         tp = TP(records[0].topic, self.partition)

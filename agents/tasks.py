@@ -35,6 +35,7 @@ class TaskSet:
         await asyncio.gather(*(task.start() for task in tasks.values()))
         self._tasks = tasks
         await self._open(tasks)
+        self.show_again()
         self._runs = {p: asyncio.create_task(self._run(task)) for p, task in tasks.items()}
 
     async def _open(self, tasks: dict[int, Task]) -> None:
@@ -68,6 +69,11 @@ class TaskSet:
             log.critical("task %d failed: the process ends", task.partition, exc_info=True)
             logging.shutdown()
             os._exit(1)
+
+    def show_again(self) -> None:
+        """Offer all that the tasks know to the views."""
+        for task in self._tasks.values():
+            task.show_again()
 
     def offer(self, records: Sequence[ConsumerRecord]) -> None:
         """Hand a fetched batch to its task; a batch of a task that is gone is nobody's."""

@@ -6,6 +6,7 @@ revision counts its publications. All that is remembered can be put into a chang
 table restored from there goes on with the same rows.
 """
 
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
 from msgspec import msgpack
@@ -111,6 +112,20 @@ class Conversion:
         rows = [row for key in sorted(keys) for row in self._publish(*key)]
         self._forget()
         return rows
+
+    def published(self) -> Iterator[ConversionRow]:
+        """Yield the newest row of all that was ever published, as views want it again.
+
+        What was corrected comes as ``final``; nothing counts as published by this.
+        """
+        for session in self._sessions.values():
+            for place in list(session.windows):
+                window = session.window(place)
+                assert window is not None
+                for scope, name, row in window.published():
+                    yield session.row(place, scope, name, row, row.status)
+                if window.closed:
+                    session.pack(place)
 
     def puts(self) -> list[tuple[bytes, bytes | None]]:
         """Return one changelog record per key that changed since the last call; None: gone."""

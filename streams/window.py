@@ -50,6 +50,11 @@ class Row(Struct, array_like=True):
     final: bool = False  # it was published as final
     changed: bool = True  # since it was published
 
+    @property
+    def status(self) -> Status:
+        """As what it stands published; a correction is final, too."""
+        return "final" if self.final else "provisional"
+
     def publish(self, *, closed: bool) -> Status:
         """Count a publication; returns what it is published as."""
         status: Status = "correction" if self.final else "final" if closed else "provisional"
@@ -92,6 +97,15 @@ class Window(Struct, array_like=True):
         for rows in self.rows.values():
             for row in rows.values():
                 row.changed = True
+
+    def published(self) -> list[tuple[Scope, str, Row]]:
+        """Return the rows that were published before."""
+        return [
+            (scope, name, row)
+            for scope, rows in self.rows.items()
+            for name, row in sorted(rows.items())
+            if row.revision
+        ]
 
     def publish(self) -> list[tuple[Scope, str, Row, Status]]:
         """Return the changed rows by scope and id, with what they are published as."""

@@ -227,6 +227,18 @@ def newest_of(history: list[Step]) -> Newest:
     return newest
 
 
+@settings(max_examples=40, deadline=None)
+@given(history=steps)
+def test_what_was_published_can_be_shown_again(history: list[Step]) -> None:
+    """A view that was lost gets the newest row of everything, and no revision is spent."""
+    conversion = table(PARTITIONS)
+    rows = [row for step in history for row in play(conversion, step)]
+    rows += close_all(conversion)
+    newest = {identity(row): structs.replace(row, status="final") for row in rows}
+    assert {identity(row): row for row in conversion.published()} == newest
+    assert {identity(row): row for row in conversion.published()} == newest
+
+
 @settings(max_examples=80, deadline=None)
 @given(history=steps, late=st.lists(totals, max_size=4))
 def test_the_last_rows_are_the_batch_answer(history: list[Step], late: list[WindowTotal]) -> None:
