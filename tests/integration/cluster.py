@@ -25,10 +25,9 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
     KafkaError,
-    KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 from msgspec import structs
 
 from agents import admin, topics
@@ -133,7 +132,9 @@ class Site:
         """Return the group's committed offsets."""
         group = ConsumerGroupTopicPartitions(self.settings.app_id)
         answer = next(iter(self._admin.list_consumer_group_offsets([group]).values())).result()
-        return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
+        return {
+            (tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0
+        }
 
     def behind(self, wanted: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
         """Return the group's offsets where they are lower than these; -1 for none."""
@@ -157,15 +158,6 @@ class Site:
         self.wait_committed(inputs)
         totals = self.ends(self.settings.topic_of("window-totals"))
         self.wait_committed(totals)
-
-    def logged(self, topic: str) -> int:
-        """Return how many offsets the log of a topic has used, open transactions included."""
-        places = [TopicPartition(topic, p) for p in range(self.settings.partitions)]
-        answers = self._admin.list_offsets({place: OffsetSpec.latest() for place in places})
-        try:
-            return sum(int(answer.result().offset) for answer in answers.values())
-        except KafkaException:  # a topic that was made a moment ago has no leader yet
-            return 0
 
     # --- workers -----------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
 """What a site has said in the end, in a form in which two sites can be compared."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from pprint import pformat
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -160,13 +160,14 @@ def reference(kafka: Kafka, redis_url: str) -> tuple[Site, Outcome]:
 
     Made once for all tests, which compare with it what became of the same records otherwise.
     """
-    site = new_site(kafka, redis_url, Path(tempfile.mkdtemp(prefix="livepulse-it-")))
-    site.create_topics(arrival_time=False)
-    site.feed(recorded_world().records)
-    with site.worker() as worker:
-        worker.ready()
-        wait_closed(site)
-        assert worker.stop() == 0
+    with TemporaryDirectory() as directory:
+        site = new_site(kafka, redis_url, Path(directory))
+        site.create_topics(arrival_time=False)
+        site.feed(recorded_world().records)
+        with site.worker() as worker:
+            worker.ready()
+            wait_closed(site)
+            assert worker.stop() == 0
     return site, outcome(site)
 
 
