@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -29,7 +29,7 @@ from streams.store import State
 log = logging.getLogger(__name__)
 
 #: A source with so many events waiting is held back.
-WAITING_EVENTS = 20_000
+WAITING_EVENTS = 5_000
 _TICK_S = 0.05
 
 
@@ -164,22 +164,20 @@ class Task:
         arrivals = self._order.take(self._caught_up)
         self._let_through()
         for run in by_tick(arrivals, self._state.policy.publish_every_ms):
-            await self._step(run, {}, {})
+            await self._settle(run, pipeline.step(self._state, run))
             await asyncio.sleep(0)
-        await self._step([], self._newest(), self._quiet_ms())
+        await self._settle([], pipeline.advance(self._state, self._newest(), self._quiet_ms()))
         self._merge()
 
-    async def _step(
-        self, arrivals: Sequence[Arrival], newest: Mapping[str, int], quiet_ms: Mapping[str, int]
-    ) -> None:
-        results = pipeline.step(self._state, arrivals, newest, quiet_ms)
+    async def _settle(self, run: Sequence[Arrival], results: Results) -> None:
+        """Ask the budget for what was chosen, and keep the results for the commit."""
         if results.choices:
             answers = await self._parts.budget.reserve([c.reservation for c in results.choices])
             pipeline.settle(self._state, results, answers)
-        self._parts.meters.stepped(arrivals, results, self.partition)
+        self._parts.meters.stepped(run, results, self.partition)
         triggers = len(results.coupons) + len(results.recommendations)
-        if triggers and arrivals:
-            self._waits_ms += [arrivals[0][1].timestamp] * triggers
+        if run:
+            self._waits_ms += [run[0][1].timestamp] * triggers
         self._pending.add(results)
 
     def _merge(self) -> None:

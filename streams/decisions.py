@@ -5,7 +5,7 @@ waits in between for its budget, which is kept outside; ``settle`` takes the ans
 """
 
 from streams import decide, emit
-from streams.budget import Answer
+from streams.budget import Answer, Release
 from streams.decide import Choice, Refusal
 from streams.propose import Proposal
 from streams.results import Results
@@ -13,6 +13,9 @@ from streams.session import Session
 from streams.state import Visit
 from streams.store import State
 from streams.visits import schedule
+
+#: The viewer went while the budget was being asked.
+ANSWER_LATE = Refusal("answer_late")
 
 
 def consider(
@@ -50,8 +53,12 @@ def _consider_recommendation(
 
 def settle(state: State, choice: Choice, answer: Answer, results: Results) -> None:
     """Send a coupon whose budget was granted, or suppress it."""
-    session = state.session(choice.session_id)
-    visit = session.visits[choice.viewer_id]
+    session = state.sessions.get(choice.session_id)
+    visit = session.visits.get(choice.viewer_id) if session else None
+    if session is None or visit is None:  # stream time has jumped, and both were forgotten
+        results.releases.append(Release(choice.session_id, choice.offer_id, choice.trigger_id))
+        results.decisions.append(emit.suppressed(choice.proposal, ANSWER_LATE, state.policy))
+        return
     trigger, decision = decide.settle(session, visit, choice, answer, state.policy)
     session.changed_visits[choice.viewer_id] = visit
     results.decisions.append(decision)

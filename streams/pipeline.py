@@ -1,7 +1,8 @@
 """START HERE: the way of an event through the core, in the order in which data passes.
 
-``step`` takes events in stream-time order and returns what came of them. It has no clock and
-no dice: time is what events and the watermark say, so the same input gives the same output.
+``step`` takes events in stream-time order and returns what came of them, ``settle`` takes the
+budget's answers, ``advance`` lets time pass, ``merge`` sums over the tasks. No clock and no
+dice: time is what events and the watermark say, so the same input gives the same output.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +19,22 @@ from streams.sweep import sweep
 from streams.totals import Mark, WindowTotal
 
 
-def step(
-    state: State,
-    arrivals: Sequence[Arrival],
-    newest: Mapping[str, int],
-    quiet_ms: Mapping[str, int],
-) -> Results:
-    """Apply events, let time pass, publish what is due, forget what is over.
+def step(state: State, arrivals: Sequence[Arrival]) -> Results:
+    """Apply events in their order; timers fire as stream time reaches them."""
+    results = Results()
+    for event, record in arrivals:
+        reach(state, event.ts, results)
+        apply(state, event, record, results)
+    return results
+
+
+def advance(state: State, newest: Mapping[str, int], quiet_ms: Mapping[str, int]) -> Results:
+    """Let time pass, publish what is due, forget what is over; once all that came is applied.
 
     ``newest``: the newest event time taken from each topic; ``quiet_ms``: for how long each
     topic that is caught up has been silent (see ``Watermark.advance``).
     """
     results = Results()
-    for event, record in arrivals:
-        reach(state, event.ts, results)
-        apply(state, event, record, results)
     pass_time(state, newest, quiet_ms, results)
     publish(state, results)
     sweep(state)

@@ -13,7 +13,7 @@ from streams.admission import admit
 from streams.budget import Ledger
 from streams.order import StreamOrder, by_tick
 from streams.policy import Policy
-from streams.records import Arrival, Record
+from streams.records import Record
 from streams.results import Results
 from streams.store import State
 
@@ -41,10 +41,10 @@ class Replay:
             self._push(chunk)
             arrivals = self._order.take(lambda _: True)
             for run in by_tick(arrivals, self.state.policy.publish_every_ms):
-                yield self._step(run, {}, {})
-            yield self._step([], self._newest(), {})
+                yield self._settled(pipeline.step(self.state, run))
+            yield self._advance({})
         for quiet_ms in _QUIET_MS:
-            yield self._step([], self._newest(), dict.fromkeys(self._decoders, quiet_ms))
+            yield self._advance(dict.fromkeys(self._decoders, quiet_ms))
 
     def _push(self, records: Sequence[Record]) -> None:
         by_topic: defaultdict[str, list[Record]] = defaultdict(list)
@@ -54,16 +54,15 @@ class Replay:
             decoded = self._decoders[topic].decode([record.value for record in batch])
             self._order.push((topic, 0), admit(decoded, batch, self.state.policy))
 
-    def _newest(self) -> dict[str, int]:
-        return {t: ts for (t, _), ts in self._order.newest().items() if t != self._host_topic}
+    def _advance(self, quiet_ms: Mapping[str, int]) -> Results:
+        newest = {t: ts for (t, _), ts in self._order.newest().items() if t != self._host_topic}
+        results = self._settled(pipeline.advance(self.state, newest, quiet_ms))
+        results.add(pipeline.merge(self.state, [*results.totals, *results.marks]))
+        return results
 
-    def _step(
-        self, arrivals: Sequence[Arrival], newest: Mapping[str, int], quiet_ms: Mapping[str, int]
-    ) -> Results:
-        results = pipeline.step(self.state, arrivals, newest, quiet_ms)
+    def _settled(self, results: Results) -> Results:
         answers = [self._ledger.reserve(choice.reservation) for choice in results.choices]
         pipeline.settle(self.state, results, answers)
         for release in results.releases:
             self._ledger.release(release)
-        results.add(pipeline.merge(self.state, [*results.totals, *results.marks]))
         return results

@@ -223,14 +223,19 @@ class World:
         """Return the ids of all triggers."""
         return {t.trigger_id for t in (*self.results.coupons, *self.results.recommendations)}
 
-    def _step(
-        self, task: Task, arrivals: Sequence[Arrival], newest: dict[str, int], quiet: dict[str, int]
-    ) -> Results:
-        results = pipeline.step(task.state, arrivals, newest, quiet)
+    def _settled(self, task: Task, results: Results) -> Results:
         answers = [self.ledger.reserve(choice.reservation) for choice in results.choices]
         pipeline.settle(task.state, results, answers)
         for release in results.releases:
             self.ledger.release(release)
+        return results
+
+    def _step(
+        self, task: Task, arrivals: Sequence[Arrival], newest: dict[str, int], quiet: dict[str, int]
+    ) -> Results:
+        results = self._settled(task, pipeline.step(task.state, arrivals))
+        if newest:
+            results.add(self._settled(task, pipeline.advance(task.state, newest, quiet)))
         self._merge([*results.totals, *results.marks])
         self.results.add(results)
         return results
