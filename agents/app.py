@@ -1,6 +1,7 @@
 """The Faust app: one agent per input topic, each handing whole batches to the tasks."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -24,6 +25,8 @@ from agents.views import Views
 log = logging.getLogger(__name__)
 
 Batches = AsyncIterator[Any]
+
+COLLECT_EVERY_S = 5.0
 
 
 class App(faust.App):  # type: ignore[misc] # faust is untyped
@@ -52,6 +55,7 @@ class Worker:
         self._background: list[asyncio.Task[None]] = []
         self._views: Views | None = None
         self._add_agents()
+        self.app.timer(COLLECT_EVERY_S)(self.collect_garbage)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_partitions_revoked.connect(self._on_revoked)
         self.app.on_before_shutdown.connect(self._on_shutdown)
@@ -61,6 +65,15 @@ class Worker:
             self._agent(topic, name=f"viewers-{topic}")(self._feed)
         self._agent(self.host_topic, name="host")(self._feed_host)
         self._agent(self.totals_topic, name="conversion")(self._feed_totals)
+
+    async def collect_garbage(self) -> None:
+        """Collect what is young, and never look at what has lived for a while again.
+
+        State is large, lives long and has no cycles: searching all of it for garbage, as Python
+        does from time to time, took a quarter of a busy worker's CPU.
+        """
+        gc.collect(1)
+        gc.freeze()
 
     def _agent(self, topic: str, *, name: str) -> Any:
         channel = self.app.topic(topic, key_type=None, value_serializer="raw", acks=False)

@@ -23,9 +23,7 @@ def run(settings: Settings, *, metrics_port: int | None = None) -> None:
 
 def serve(worker: Worker) -> None:
     """Run Faust's worker; never returns."""
-    # State is large, lives long and has no cycles: do not search it for garbage all the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.disable()  # the worker collects by itself, see Worker.collect_garbage
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     faust.Worker(
         worker.app, loglevel=worker.settings.log_level.lower(), redirect_stdouts=False
