@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.bench import workload
-from tests.bench.broker import embedded_broker, load, run_module
+from tests.bench.embedded import embedded_broker, embedded_redis, load, run_module
 from tests.bench.peers import plain_faust
 
 CHANGELOG_RECORDS = 150_000
@@ -20,11 +20,11 @@ CHANGELOG_RECORDS = 150_000
 
 def measure(events: int) -> dict[str, float]:
     """Measure the limit, the full job and the restore once, on a fresh broker."""
-    with embedded_broker() as bootstrap:
+    with embedded_broker() as bootstrap, embedded_redis() as redis_url:
         env = os.environ | {
             "LIVEPULSE_KAFKA_BOOTSTRAP": bootstrap,
             "LIVEPULSE_KAFKA_CHECK_CRCS": "false",
-            "LIVEPULSE_REDIS_URL": "redis://127.0.0.1:1/0",  # nobody: budgets are not measured
+            "LIVEPULSE_REDIS_URL": redis_url,
             "LIVEPULSE_LOG_LEVEL": "WARNING",
         }
         records = load(bootstrap, workload.records(events))

@@ -1,11 +1,11 @@
-"""The embedded broker, loaded with the benchmark's records."""
+"""The embedded broker and Redis, and the benchmark's records on them."""
 
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from agents.demo import broker
+from agents.demo import broker, redis_process
 from agents.recording import Record
 from agents.settings import Settings
 from agents.simulator.sending import send
@@ -24,6 +24,20 @@ def embedded_broker() -> Iterator[str]:
         address = broker.address(process.stdout.readline())
         assert address is not None, "the embedded broker did not start"
         yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def embedded_redis() -> Iterator[str]:
+    """Run a Redis; yields its URL."""
+    port = redis_process.free_port()
+    process = subprocess.Popen(redis_process.command(port), stdout=subprocess.DEVNULL)
+    try:
+        while not redis_process.answers(port):
+            process.poll()
+        yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.kill()
         process.wait()
