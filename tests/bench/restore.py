@@ -4,6 +4,7 @@ Usage: python -m tests.bench.restore RECORDS; prints records per second, read an
 """
 
 import asyncio
+import gc
 import sys
 import time
 
@@ -47,4 +48,5 @@ async def restore(settings: Settings) -> float:
 
 if __name__ == "__main__":
     fill(load(), int(sys.argv[1]))
+    gc.disable()  # as in the worker
     sys.stdout.write(f"{asyncio.run(restore(load())):.0f}\n")
