@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import os
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 Batches = AsyncIterator[Any]
 
 COLLECT_EVERY_S = 5.0
+STOP_WITHIN_S = 6.0
 
 
 class App(faust.App):  # type: ignore[misc] # faust is untyped
@@ -38,6 +41,17 @@ class App(faust.App):  # type: ignore[misc] # faust is untyped
         transport = LaneTransport([URL(f"kafka://{self.settings.kafka_bootstrap}")], self)
         transport.settings = self.settings
         return transport
+
+    async def on_stop(self) -> None:
+        """Stop, and end the process hard if that takes too long.
+
+        The consumer's thread waits for ever when it is stopped in the middle of a rebalance.
+        What is not committed then is done by the next owner.
+        """
+        deadline = threading.Timer(STOP_WITHIN_S, _end_hard)
+        deadline.daemon = True
+        deadline.start()
+        await super().on_stop()
 
 
 class Worker:
@@ -135,6 +149,12 @@ class Worker:
             views=self._views,
             meters=self.meters,
         )
+
+
+def _end_hard() -> None:
+    log.warning("not stopped after %.0f s: the process ends as it is", STOP_WITHIN_S)
+    logging.shutdown()
+    os._exit(0)
 
 
 def new_app(settings: Settings) -> App:

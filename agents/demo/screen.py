@@ -187,7 +187,7 @@ class Screen:
         }
         totals = Text(no_wrap=True, overflow="ellipsis")
         for name, count in shown.items():
-            totals.append(f"{count:,} ", style="bold").append(f"{name}   ", style="dim")
+            totals.append(f"{count:,} ", style="bold").append(f"{name}  ", style="dim")
         note = Text(words.embedded.format(PARTITIONS, KEPT_MB), style="dim")
         return Group(Rule(style="dim"), totals, note)
 

@@ -122,11 +122,11 @@ ENGLISH = Words(
 )
 
 CHINESE = Words(
-    title="直播带货,边播边懂",
+    title="直播带货，边播边懂",  # noqa: RUF001 - Chinese punctuation
     starting={
         "broker": "正在启动内置消息代理",
         "redis": "正在启动 Redis",
-        "worker": "正在启动处理进程(约 10 秒)",
+        "worker": "正在启动处理进程（约 10 秒）",  # noqa: RUF001 - Chinese punctuation
     },
     history="正在追赶开播后的前 {0:.0f} 秒",
     ending="正在读完剩余事件",
@@ -166,8 +166,8 @@ CHINESE = Words(
     recommendations="推荐",
     suppressed="考虑后未发",
     embedded=(
-        "全部在本机:内置消息代理(每个主题 {0} 个分区,各保留最近 {1} MB)、Redis、处理进程和"
-        "模拟观众。按 Ctrl-C 结束,不保留任何数据。"
+        "全部在本机：内置消息代理（每个主题 {0} 个分区，各保留最近 {1} MB）、Redis、处理进程和"  # noqa: RUF001 - Chinese punctuation
+        "模拟观众。按 Ctrl-C 结束，不保留任何数据。"  # noqa: RUF001 - Chinese punctuation
     ),
     reasons={
         "cart_age_s": "已加购 {0:.0f} 秒",

@@ -73,8 +73,8 @@ def newest_rows(said: Iterable[ConversionRow]) -> dict[Key, ConversionRow]:
 
 
 def wait_closed(site: Site) -> None:
-    """Wait until all input is applied and every window that can close is final."""
-    site.settle()
+    """Wait until the recorded world is counted and every window that can close is final."""
+    wait_counted(site, recorded_world())
     topic = site.settings.topic_of("ConversionRow")
 
     def open_rows() -> list[Key]:

@@ -124,11 +124,12 @@ def recorded_world() -> World:
 
 
 def live_world() -> World:
-    """Return a minute that begins in a moment, made to be sent at its own pace."""
+    """Return half a minute that is over, in one burst, and a minute made for its own pace."""
     start_ms = time.time_ns() // 1_000_000 + 500
     return make_world(
-        start_ms=start_ms, rate=300.0, viewers=3_000, sessions=3, bad_share=0.004, duration_s=60.0
-    )
+        start_ms=start_ms, rate=300.0, viewers=3_000, sessions=3, bad_share=0.004,
+        duration_s=60.0, warm_up_s=30.0,
+    )  # fmt: skip
 
 
 class Count:
