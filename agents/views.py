@@ -33,6 +33,7 @@ from schemas.results import (
 __all__ = [
     "SessionView",
     "Views",
+    "count_at_risk",
     "read_rows",
     "read_sessions",
     "read_top_risks",
@@ -210,6 +211,12 @@ def read_top_risks(r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS
     """Return the viewers who are most likely to leave, at most 50, the likeliest first."""
     viewers = _highest(r, keys.risks(session_id))[:RISKS_SHOWN]
     return _decoded(r.hmget(keys.churn(session_id), viewers) if viewers else [], ChurnRow)
+
+
+def count_at_risk(r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS) -> int:
+    """Return how many viewers of the session are at high risk now."""
+    rows = _decoded(r.hvals(keys.churn(session_id)), ChurnRow)
+    return sum(row.level == "high" for row in rows)
 
 
 def read_triggers(

@@ -60,6 +60,7 @@ class Plan(NamedTuple):
     stays: bool  # the viewer is in the room
     intent: bool  # an act, not just presence
     rescores: bool  # the churn risk is computed anew at once
+    priced: bool  # it speaks of money, in the session's currency
 
 
 def person(act: Act, step: int, ts: int) -> None:
@@ -272,7 +273,8 @@ def _plan(
     intent: bool = True,
     rescores: bool = False,
 ) -> tuple[type[ev.Event], Plan]:
-    return kind, Plan(COUNT_OF[kind], handle, stays, intent, rescores)
+    priced = "currency" in kind.__struct_fields__
+    return kind, Plan(COUNT_OF[kind], handle, stays, intent, rescores, priced)
 
 
 def _report(kind: type[ev.ViewerEvent], handle: Handler | None) -> tuple[type[ev.Event], Plan]:

@@ -45,6 +45,9 @@ def _viewer_event(
             results.refused.append((record, _misplaced(state, viewer_id)))
             return
         visit = session.visits[viewer_id] = Visit()
+    if plan.priced and (why := _foreign(session, event)):
+        results.refused.append((record, why))
+        return
     recent = remember(visit.recent, event.id)
     if recent is None:
         results.duplicates.append(type(event).__name__)
@@ -94,6 +97,16 @@ def _misplaced(state: State, viewer_id: str) -> Rejection:
         "wrong_partition",
         f"the record's key must be `viewer_id` and its partition {right} (murmur2 of the key):"
         " set the producer's partitioner to murmur2_random",
+    )
+
+
+def _foreign(session: Session, event: ev.ViewerEvent) -> Rejection | None:
+    """Refuse money that cannot be added to the session's: sums of two currencies mean nothing."""
+    own, currency = session.shelf.currency, event.currency  # type: ignore[attr-defined]
+    if own is None or currency == own:
+        return None
+    return Rejection(
+        "wrong_currency", f"`currency` is {currency}, but the session sells in {own}: convert it"
     )
 
 

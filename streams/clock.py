@@ -16,6 +16,9 @@ from streams.store import State
 from streams.totals import PANE_MS, channel_row
 from streams.watermark import Watermark
 
+#: A heartbeat of somebody is due every 10 s.
+ROOM_SILENT_MS = 12_000
+
 
 def reach(state: State, ts: int, results: Results) -> None:
     """Let stream time reach ``ts`` and fire what was due before."""
@@ -70,10 +73,14 @@ def _wake(
 def _look(
     state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
 ) -> None:
-    """Look at a viewer who may have fallen silent: gone, or slipping away."""
+    """Look at a viewer who may have fallen silent: gone, or slipping away.
+
+    A room that is silent as a whole says nothing about one viewer: more likely the events are
+    held up than that everybody is about to leave.
+    """
     if now - visit.last >= state.policy.silence_ms:
         row = channel_row(session.pane(now // PANE_MS), visit.channel)
         visits.leave(session, visit, now, row)
         results.left.append((session.id, viewer_id))
-    else:
+    elif now - session.room.newest < ROOM_SILENT_MS:
         rescore(state, session, viewer_id, visit, now, results)

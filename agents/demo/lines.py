@@ -43,7 +43,7 @@ def status(demo: Demo, words: Words, *, elapsed_s: float) -> str:
             f"{words.gmv} {gmv(demo)}",
             f"{words.coupons} {counts['CouponTrigger']:,}",
             f"{words.recommendations} {counts['RecommendationTrigger']:,}",
-            f"{words.at_risk} {len(demo.risks):,}",
+            f"{words.at_risk} {demo.at_risk:,}",
             f"{words.latency} {latency(demo, words)}",
         ]
     )

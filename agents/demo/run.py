@@ -15,7 +15,7 @@ from agents.demo.scrape import Numbers
 from agents.redis_client import connect_sync
 from agents.settings import Settings
 from agents.simulator.scenario import Scenario
-from agents.views import read_sessions, read_top_risks
+from agents.views import count_at_risk, read_sessions, read_top_risks
 from schemas.results import ChurnRow
 
 _LOOK_EVERY_S = 1.0
@@ -41,7 +41,8 @@ class Demo:
         self.observer = Observer(settings)
         self.numbers = Numbers()
         self.titles: dict[str, str] = {}
-        self.risks: list[ChurnRow] = []
+        self.at_risk = 0  # viewers at high risk now
+        self.risks: list[ChurnRow] = []  # the likeliest of them
         self.events_per_s = 0.0
         self._settings = settings
         self._rate = world.rate
@@ -100,6 +101,7 @@ class Demo:
         try:
             sessions = read_sessions(self._redis)
             self.titles = {session.session_id: session.title for session in sessions}
+            self.at_risk = sum(count_at_risk(self._redis, one.session_id) for one in sessions)
             self.risks = [
                 row
                 for session in sessions

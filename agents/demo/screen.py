@@ -68,7 +68,7 @@ class Screen:
         shown = {
             words.events_per_s: f"{demo.events_per_s:,.0f}",
             words.viewers_now: f"{viewers_now(demo):,}",
-            words.at_risk: f"{len(demo.risks):,}",
+            words.at_risk: f"{demo.at_risk:,}",
             words.gmv: gmv(demo),
             words.latency: latency(demo, words),
         }

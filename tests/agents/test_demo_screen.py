@@ -90,6 +90,7 @@ def _busy() -> Demo:
     for result in results:
         demo.observer._note(result)
     reasons = (Reason("silent", 2.0), Reason("old_cart", 1.0))
+    demo.at_risk = 10
     demo.risks = [
         ChurnRow(
             session_id="s1", viewer_id=f"v{n}", ts=AT_MS, probability=n / 10, level="high",

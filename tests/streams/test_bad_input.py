@@ -213,3 +213,17 @@ def test_a_strange_but_valid_event_is_counted(kind: str) -> None:
     world.close()
     assert world.row().counts[type(one).__name__] == 1
     assert list(world.state.puts({}))
+
+
+def test_money_in_another_currency_is_refused() -> None:
+    """Sums of two currencies mean nothing; the cart stays as it was."""
+    world = World()
+    world.says(ev.SessionStarted, 0, currency="USD")
+    refused = world.says(
+        ev.CartAdded, 1, product_id="p1", quantity=1, unit_price=500, currency="CNY"
+    ).refused
+    assert [(why.reason, "`currency`" in why.detail) for _, why in refused] == [
+        ("wrong_currency", True)
+    ]
+    world.says(ev.CartAdded, 2, product_id="p1", quantity=1, unit_price=500, currency="USD")
+    assert world.close().row().counts["CartAdded"] == 1

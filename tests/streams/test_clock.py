@@ -66,14 +66,27 @@ def test_a_coupon_that_nobody_takes_gives_its_budget_back() -> None:
 
 
 def test_silence_raises_the_risk_before_it_ends_the_visit() -> None:
-    """A viewer whose player went silent is looked at before being given up."""
+    """A viewer whose player went silent is looked at while the others go on."""
     world = World()
     world.says(ev.ViewerEntered, 0)
     keep_alive(world, 10, 30)
-    high = world.wait(75).churn
+    for second in range(35, 100, 5):
+        world.says(ev.Heartbeat, second, viewer_id="v2")
+    high = [row for row in world.results.churn if row.viewer_id == "v1"]
     assert [row.level for row in high] == ["high"]
     assert high[0].ts < T0 + 90_000
-    assert world.wait(100).left == [("s1", "v1")]
+    assert ("s1", "v1") in world.results.left
+
+
+def test_a_room_that_falls_silent_as_a_whole_puts_nobody_at_risk() -> None:
+    """When no event comes at all, the events are held up: no coupons for everybody."""
+    world = World()
+    for viewer_id in ("v1", "v2"):
+        for second in (0, 10, 20):
+            world.says(ev.Heartbeat, second, viewer_id=viewer_id)
+    quiet = world.wait(100)
+    assert quiet.churn == []
+    assert sorted(quiet.left) == [("s1", "v1"), ("s1", "v2")]
 
 
 def test_a_quiet_step_at_the_same_time_changes_nothing() -> None:
