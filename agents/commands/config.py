@@ -1,9 +1,10 @@
 """`livepulse config show`: every setting, its value and where it comes from."""
 
-import sys
 from typing import Annotated
 
 import typer
+
+from agents.commands.printing import print_json
 
 app = typer.Typer(help="Show the settings and where each of them comes from.", no_args_is_help=True)
 
@@ -26,8 +27,6 @@ def show(
 
     Example: LIVEPULSE_POLICY_CART_AGE_MS=20000 livepulse config show
     """
-    import msgspec  # noqa: PLC0415 - keeps `livepulse --help` fast
-
     from agents.settings import load_with_origins  # noqa: PLC0415 - as above
     from agents.sources import variable_of  # noqa: PLC0415 - as above
 
@@ -37,7 +36,7 @@ def show(
         for name, value in settings.masked().items()
     ]
     if as_json:
-        sys.stdout.write(msgspec.json.encode({"settings": rows}).decode() + "\n")
+        print_json({"settings": rows})
         return
     for row in rows:
         value = "-" if row["value"] is None else str(row["value"])

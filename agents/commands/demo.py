@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from agents.commands.printing import print_json
+
 if TYPE_CHECKING:  # the demo's parts take a second to import: `--help` does not wait for them
     from agents.demo.processes import Processes
     from agents.demo.run import Demo, Plan
@@ -65,7 +67,6 @@ def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _run(processes: "Processes", plan: "Plan", lang: Literal["en", "zh"], *, as_json: bool) -> None:
-    import msgspec  # noqa: PLC0415 - see above
 
     from agents.demo import lines, run, stack  # noqa: PLC0415 - see above
     from agents.demo.report import report  # noqa: PLC0415 - see above
@@ -79,7 +80,7 @@ def _run(processes: "Processes", plan: "Plan", lang: Literal["en", "zh"], *, as_
         if _watch(running, processes, plan, show):
             run.settle(running, processes, show=lambda demo: show(demo, True))
     if as_json:
-        sys.stdout.write(msgspec.json.encode(report(running)).decode() + "\n")
+        print_json(report(running))
     else:
         typer.echo(lines.summary(running, words))
 

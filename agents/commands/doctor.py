@@ -1,12 +1,13 @@
 """`livepulse doctor`: is everything there that a worker needs, and if not, how to mend it."""
 
-import sys
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import typer
-from msgspec import Struct, json
+from msgspec import Struct
+
+from agents.commands.printing import print_json
 
 Status = Literal["ok", "warn", "failed", "skipped"]
 
@@ -54,7 +55,7 @@ def doctor(
     code = next((check.exit_code for check in checks if check.status == "failed"), 0)
     if as_json:
         report = {"ok": code == 0, "exit_code": code, "checks": checks}
-        sys.stdout.write(json.encode(report).decode() + "\n")
+        print_json(report)
     raise typer.Exit(code)
 
 

@@ -1,15 +1,15 @@
 """``livepulse schemas``: write the published contract, or check that it stands and holds."""
 
 import difflib
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 from rich.console import Console
 
+from agents.commands.printing import print_json
 from schemas.compatibility import contract_incompatibilities
 from schemas.contract import documents
 
@@ -93,7 +93,7 @@ def check(
     """Fail with 3 when the committed contract differs from the structs, or a change breaks it."""
     report = _compare(_committed(directory), _committed(against or directory))
     if as_json:
-        typer.echo(json.dumps(to_builtins(report)))
+        print_json(report)
     else:
         _print_report(report, directory)
     if not report.ok:

@@ -10,7 +10,6 @@ from threading import Event
 from types import FrameType
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +21,7 @@ from rich.progress import (
 )
 
 from agents import admin, recording
+from agents.commands.printing import print_json
 from agents.recording import Record
 from agents.settings import Settings, load
 from agents.simulator.scenario import Scenario, Tally, default_topics, viewers_needed
@@ -197,7 +197,7 @@ def _progress(scenario: Scenario) -> Iterator[Callable[[int], None]]:
 
 def _report(tally: Tally, *, as_json: bool, on_stdout: bool) -> None:
     if as_json:
-        typer.echo(msgspec.json.encode(tally.as_json()).decode(), err=not on_stdout)
+        print_json(tally.as_json(), to_stderr=not on_stdout)
         return
     good, bad = sum(tally.sent.values()), sum(tally.bad.values())
     typer.echo(

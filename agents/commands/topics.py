@@ -1,9 +1,10 @@
 """`livepulse topics`: make the topics as they must be, and show what each is for."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
+
+from agents.commands.printing import print_json
 
 app = typer.Typer(
     help="Create the topics that livepulse reads and writes, and list what each is for.",
@@ -52,7 +53,7 @@ def _report(
     created: list[str], existing: list[str], differing: list[Any], *, dry_run: bool, as_json: bool
 ) -> None:
     if as_json:
-        _print_json(
+        print_json(
             {"dry_run": dry_run, "created": created, "existing": existing, "differing": differing}
         )
         return
@@ -78,7 +79,7 @@ def list_(*, as_json: Json = False) -> None:
 
     specs = topics(load())
     if as_json:
-        _print_json({"topics": specs})
+        print_json({"topics": specs})
         return
     for spec in specs:
         typer.secho(spec.name, bold=True, nl=False)
@@ -86,9 +87,3 @@ def list_(*, as_json: Json = False) -> None:
         typer.echo(f"  carries  {', '.join(spec.types)}")
         typer.echo(f"  config   {' '.join(f'{key}={value}' for key, value in spec.config.items())}")
         typer.echo(f"  why      {spec.why}\n")
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    import msgspec  # noqa: PLC0415 - keeps `livepulse --help` fast
-
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
