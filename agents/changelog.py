@@ -35,9 +35,11 @@ async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> dict[bytes, b
     consumer.assign([tp])
     end = (await consumer.end_offsets([tp]))[tp]
     await consumer.seek_to_beginning(tp)
-    newest: dict[bytes, bytes | None] = {}
+    newest: dict[bytes, bytes] = {}
     while await consumer.position(tp) < end:
         batches = await consumer.getmany(tp, timeout_ms=_POLL_MS)
         for batch in batches.values():
             newest.update([(record.key, record.value) for record in batch])
-    return {key: value for key, value in newest.items() if value is not None}
+    for key in [key for key, value in newest.items() if value is None]:
+        del newest[key]
+    return newest

@@ -5,6 +5,7 @@ with a letter. A value of None is a tombstone. Dropped whole when the partition 
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct, field, msgpack
 
@@ -23,13 +24,11 @@ VISIT, PANE, AFFINITY, SHELF, ROOM, TASK = range(6)
 
 _encode = msgpack.Encoder().encode
 _key: msgpack.Decoder[tuple[int, str, str | int]] = msgpack.Decoder(tuple[int, str, str | int])
-_VALUES: dict[int, msgpack.Decoder[Struct]] = {
-    VISIT: msgpack.Decoder(Visit),
-    PANE: msgpack.Decoder(PaneTotals),
-    AFFINITY: msgpack.Decoder(Affinity),
-    SHELF: msgpack.Decoder(Shelf),
-    ROOM: msgpack.Decoder(Room),
-}
+_visit = msgpack.Decoder(Visit).decode
+_pane = msgpack.Decoder(PaneTotals).decode
+_affinity = msgpack.Decoder(Affinity).decode
+_shelf = msgpack.Decoder(Shelf).decode
+_room = msgpack.Decoder(Room).decode
 
 
 class Progress(Struct, array_like=True):
@@ -42,6 +41,9 @@ class Progress(Struct, array_like=True):
     newest: list[tuple[str, int, int]] = field(default_factory=list)  # topic, partition, time
     host_offsets: dict[int, int] = field(default_factory=dict)  # partition: next offset
     unpublished: dict[str, list[int]] = field(default_factory=dict)  # session: panes
+
+
+_progress = msgpack.Decoder(Progress).decode
 
 
 class State:
@@ -114,37 +116,43 @@ class State:
         Raises ValueError, naming the key, when a record cannot be read: better no task than
         one that forgot something.
         """
+        decode_key = _key.decode
         for key, value in records.items():
             try:
                 if key[0] < 0x80:  # noqa: PLR2004 - a letter; a msgpack tuple begins above
                     self.conversion.restore(key, value)
+                    continue
+                kind, session_id, name = decode_key(key)
+                if kind == VISIT:  # nearly all of them
+                    self._restore_visit(session_id, name, value)
+                elif kind == TASK:
+                    self.progress = _progress(value)
                 else:
-                    self._restore_one(*_key.decode(key), value)
+                    _restore_value(self.session(session_id), kind, name, value)
             except Exception as exc:
                 raise ValueError(f"changelog record {key!r} cannot be read: {exc}") from exc
         for session_id, panes in self.progress.unpublished.items():
             self.session(session_id).unpublished.update(panes)
         self.conversion.restored()
 
-    def _restore_one(self, kind: int, session_id: str, name: str | int, value: bytes) -> None:
-        if kind == TASK:
-            self.progress = msgpack.decode(value, type=Progress)
-            return
-        session = self.session(session_id)
-        restored = _VALUES[kind].decode(value)
-        if kind == VISIT:
-            visit: Visit = restored  # type: ignore[assignment]
-            session.visits[name] = visit  # type: ignore[index]
-            if visit.due:
-                self.timers.set(visit.due, session_id, name)  # type: ignore[arg-type]
-        elif kind == PANE:
-            session.panes[name] = restored  # type: ignore[index,assignment]
-        elif kind == AFFINITY:
-            session.affinity[name] = restored  # type: ignore[index,assignment]
-        elif kind == SHELF:
-            session.shelf = restored  # type: ignore[assignment]  # the table has its own records
-        else:
-            session.room = restored  # type: ignore[assignment]
+    def _restore_visit(self, session_id: str, viewer_id: Any, value: bytes) -> None:
+        session = self.sessions.get(session_id) or self.session(session_id)
+        visit = session.visits[viewer_id] = _visit(value)
+        if visit.due:
+            self.timers.set(visit.due, session_id, viewer_id)
+
+
+def _restore_value(session: Session, kind: int, name: Any, value: bytes) -> None:
+    if kind == PANE:
+        session.panes[name] = _pane(value)
+    elif kind == AFFINITY:
+        session.affinity[name] = _affinity(value)
+    elif kind == SHELF:
+        session.shelf = _shelf(value)  # what it means for the table stands in the table's records
+    elif kind == ROOM:
+        session.room = _room(value)
+    else:
+        raise ValueError(f"{kind} is no kind of record")
 
 
 def _session_puts(session: Session) -> Iterator[Put]:
