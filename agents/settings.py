@@ -65,7 +65,6 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     metrics_port: Port = 0
     metrics_host: str = "127.0.0.1"
-    log_format: Literal["pretty", "json"] = "pretty"
     log_level: LogLevel = "INFO"
 
     policy: Policy = Policy()

@@ -216,7 +216,7 @@ def _ordered(act: Act, event: ev.ViewerEvent) -> Proposal | None:
         row[UNITS] += line.quantity
         act.row[UNITS] += line.quantity
         _take_out(visit, line.product_id, line.quantity)
-    return propose.after_order(act.session, visit, event)
+    return propose.after_order(act.session, event)
 
 
 def _paid(act: Act, event: ev.ViewerEvent) -> None:

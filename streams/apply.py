@@ -121,7 +121,7 @@ def rescore(
             churn.row(session.id, viewer_id, visit, session.room, now, churn.PRIOR)
         )
     if visit.at_risk:
-        proposal = propose.at_risk(session, viewer_id, visit, now, state.policy)
+        proposal = propose.at_risk(session, viewer_id, visit, now)
         if proposal is not None:
             consider(state, session, visit, proposal, results)
 

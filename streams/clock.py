@@ -61,7 +61,7 @@ def _wake(
     if not visit.matured and visit.first + visits.MATURITY_MS <= now:
         visits.mature(session, visit)
     if visit.coupons:
-        results.releases += decide.expire(session, viewer_id, visit, now)
+        results.releases += decide.expire(session, visit, now)
     if visit.present and now - visit.last >= visits.LOOK_EVERY_MS:
         _look(state, session, viewer_id, visit, now, results)
     if visit.present and visit.cart:

@@ -75,7 +75,7 @@ def recommendation(
 
 
 def settle(
-    _session: Session, visit: Visit, choice: Choice, answer: Answer, policy: Policy
+    visit: Visit, choice: Choice, answer: Answer, policy: Policy
 ) -> tuple[CouponTrigger | None, Decision]:
     """Turn the budget's answer into a trigger or a refusal.
 
@@ -124,7 +124,7 @@ def redeem(visit: Visit, trigger_id: str) -> None:
         held.status = "accepted"
 
 
-def expire(session: Session, _viewer_id: str, visit: Visit, now: int) -> list[Release]:
+def expire(session: Session, visit: Visit, now: int) -> list[Release]:
     """End the coupons that nobody took in time; returns the money that is free again.
 
     One that was still pending was never sent: it has failed, and does not count for the caps.

@@ -59,7 +59,7 @@ def settle(state: State, choice: Choice, answer: Answer, results: Results) -> No
         results.releases.append(Release(choice.session_id, choice.offer_id, choice.trigger_id))
         results.decisions.append(emit.suppressed(choice.proposal, ANSWER_LATE, state.policy))
         return
-    trigger, decision = decide.settle(session, visit, choice, answer, state.policy)
+    trigger, decision = decide.settle(visit, choice, answer, state.policy)
     session.changed_visits[choice.viewer_id] = visit
     results.decisions.append(decision)
     if trigger is not None:

@@ -86,9 +86,7 @@ def next_due(visit: Visit, policy: Policy) -> int | None:
     return due if owed is None else max(due, owed + RETRY_MS)
 
 
-def at_risk(
-    session: Session, viewer_id: str, visit: Visit, now: int, _policy: Policy
-) -> Proposal | None:
+def at_risk(session: Session, viewer_id: str, visit: Visit, now: int) -> Proposal | None:
     """Propose a coupon to a viewer at high risk who has put something into the cart, or clicked.
 
     The cause is the newest cart line; without a cart, the newest click. Once per cause,
@@ -116,7 +114,7 @@ def at_risk(
 # --- recommendations ---------------------------------------------------------------------------
 
 
-def after_order(session: Session, _visit: Visit, event: OrderPlaced) -> Proposal:
+def after_order(session: Session, event: OrderPlaced) -> Proposal:
     """Propose what goes with the products that were just ordered."""
     bought = tuple(dict.fromkeys(line.product_id for line in event.lines))
     reason = Reason("ordered", len(bought))

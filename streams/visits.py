@@ -3,6 +3,7 @@
 from math import exp
 
 from streams import propose
+from streams.churn import FAST_MS, ROOM_MS, SLOW_MS
 from streams.policy import Policy
 from streams.session import Session
 from streams.state import Visit
@@ -16,8 +17,6 @@ MATURITY_MS = 300_000
 LOOK_EVERY_MS = 30_000
 #: Coupons in these states hold money of their budget until they expire.
 OPEN = frozenset({"sent", "pending"})
-#: Time constants of the decayed counts, and of the room's leave rate.
-SHORT_MS, LONG_MS, LEAVES_MS = 30_000, 300_000, 60_000
 
 
 def follow(state: State, session: Session, viewer_id: str, visit: Visit, ts: int) -> int:
@@ -51,7 +50,7 @@ def leave(session: Session, visit: Visit, ts: int, row: Vector) -> bool:
     visit.present = visit.at_risk = False
     visit.last = ts
     room = session.room
-    room.leaves = room.leaves * exp(-max(ts - room.left_at, 0) / LEAVES_MS) + 1
+    room.leaves = room.leaves * exp(-max(ts - room.left_at, 0) / ROOM_MS) + 1
     room.left_at = max(ts, room.left_at)
     room.present -= 1
     session.changed_room = True
@@ -64,7 +63,7 @@ def rate(visit: Visit, ts: int) -> None:
     if elapsed <= 0:
         return
     visit.rated_at = ts
-    short, long = exp(-elapsed / SHORT_MS), exp(-elapsed / LONG_MS)
+    short, long = exp(-elapsed / FAST_MS), exp(-elapsed / SLOW_MS)
     visit.likes_30s *= short
     visit.comments_30s *= short
     visit.clicks_30s *= short

@@ -101,7 +101,7 @@ def test_a_click_that_was_considered_stays_so_behind_a_full_cart() -> None:
     one = visit()
     one.at_risk = True
     click(one, "x")
-    assert propose.at_risk(session(), "v1", one, NOW, POLICY) is not None
+    assert propose.at_risk(session(), "v1", one, NOW) is not None
     one.cart = visit(carted=tuple("abcdefghijklmnopqrst")).cart
     for _ in range(40):
         propose.cart_waiting(session(), "v1", one, NOW, POLICY)
@@ -109,7 +109,7 @@ def test_a_click_that_was_considered_stays_so_behind_a_full_cart() -> None:
     del one.cart["b"]  # its mark is what makes room for another
     assert propose.cart_waiting(session(), "v1", one, NOW, POLICY) is not None
     one.cart = None
-    assert propose.at_risk(session(), "v1", one, NOW, POLICY) is None
+    assert propose.at_risk(session(), "v1", one, NOW) is None
 
 
 carts = st.dictionaries(st.integers(0, 40), st.integers(0, 60_000), max_size=40)
@@ -140,7 +140,7 @@ def test_nothing_is_proposed_twice_for_the_same_cause(
         due = propose.next_due(one, POLICY)
         waiting = propose.cart_waiting(room, "v1", one, now, POLICY)
         assert (waiting is not None) == (due is not None and due <= now)
-        for proposal in (waiting, propose.at_risk(room, "v1", one, now, POLICY)):
+        for proposal in (waiting, propose.at_risk(room, "v1", one, now)):
             if proposal is not None:
                 key = (proposal.rule, proposal.cause_id)
                 assert key not in seen
@@ -155,11 +155,11 @@ def test_a_viewer_at_risk_is_proposed_with_the_newest_cart_line() -> None:
     """The newest line is the cause, the churn reasons are the reasons, and only once."""
     one = visit(carted=("a", "b"))
     one.at_risk = True
-    proposal = propose.at_risk(session(), "v1", one, NOW, POLICY)
+    proposal = propose.at_risk(session(), "v1", one, NOW)
     assert proposal is not None
     assert (proposal.rule, proposal.cause_id, proposal.seeds) == ("at_risk", "add-b", ("a", "b"))
     assert proposal.reasons[0].code == "idle"
-    assert propose.at_risk(session(), "v1", one, NOW + 5_000, POLICY) is None
+    assert propose.at_risk(session(), "v1", one, NOW + 5_000) is None
 
 
 def test_without_a_cart_the_newest_click_is_the_cause() -> None:
@@ -170,7 +170,7 @@ def test_without_a_cart_the_newest_click_is_the_cause() -> None:
     click(one, "a", NOW - 20_000)
     click(one, "b", NOW - 400_000)  # late, and long ago
     one.last_click = "click-a"
-    proposal = propose.at_risk(session(), "v1", one, NOW, POLICY)
+    proposal = propose.at_risk(session(), "v1", one, NOW)
     assert proposal is not None
     assert (proposal.cause_id, proposal.seeds) == ("click-a", ("a",))
 
@@ -182,7 +182,7 @@ def test_a_click_in_the_block_before_is_still_older_than_one_in_this() -> None:
     click(one, "new", NOW)
     click(one, "old", NOW - 290_000)
     click(one, "older", NOW - 580_000)
-    proposal = propose.at_risk(session(), "v1", one, NOW, POLICY)
+    proposal = propose.at_risk(session(), "v1", one, NOW)
     assert proposal is not None
     assert proposal.seeds == ("new",)
 
@@ -193,7 +193,7 @@ def test_no_risk_or_no_wish_is_no_moment() -> None:
     gone.at_risk = idle.at_risk = True
     gone.present = False
     for one in (calm, gone, idle):
-        assert propose.at_risk(session(), "v1", one, NOW, POLICY) is None
+        assert propose.at_risk(session(), "v1", one, NOW) is None
         assert one.considered is None
 
 
@@ -202,8 +202,8 @@ def test_at_risk_waits_for_an_owed_answer() -> None:
     one = visit(carted=("a",))
     one.at_risk = True
     one.coupons = [Coupon("t", "o", NOW, NOW + 120_000, "pending")]
-    assert propose.at_risk(session(), "v1", one, NOW + 1, POLICY) is None
-    assert propose.at_risk(session(), "v1", one, NOW + propose.RETRY_MS, POLICY) is not None
+    assert propose.at_risk(session(), "v1", one, NOW + 1) is None
+    assert propose.at_risk(session(), "v1", one, NOW + propose.RETRY_MS) is not None
 
 
 # --- recommendations
@@ -211,7 +211,7 @@ def test_at_risk_waits_for_an_owed_answer() -> None:
 
 def test_after_an_order_its_newest_products_are_the_seeds() -> None:
     """Four seeds at most; everything bought is avoided."""
-    proposal = propose.after_order(session(), visit(), order_placed("a", "b", "c", "d", "e"))
+    proposal = propose.after_order(session(), order_placed("a", "b", "c", "d", "e"))
     assert proposal.seeds == ("b", "c", "d", "e")
     assert proposal.avoid == ("a", "b", "c", "d", "e")
     assert (proposal.kind, proposal.rule, proposal.cause_id) == (

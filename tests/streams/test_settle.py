@@ -15,12 +15,14 @@ from schemas.events import (
     TriggerShown,
 )
 from schemas.results import CouponTrigger
-from streams import decide
+from streams import decide, decisions
 from streams.budget import Answer, Ledger
 from streams.choices import Refusal
 from streams.policy import Policy
+from streams.results import Results
 from streams.session import Session
 from streams.state import Visit
+from streams.store import State
 from tests.streams.builders import NOW, choose, coupon_proposal, offer, shop, visit
 
 POLICY = Policy()
@@ -34,7 +36,7 @@ def ask(room: Session, one: Visit, cause: str = "e1", now: int = NOW) -> str:
 
 def send(room: Session, one: Visit, cause: str = "e1", now: int = NOW) -> CouponTrigger:
     """Choose a coupon and have it granted."""
-    trigger, _ = decide.settle(room, one, choose(room, one, cause, now), "granted", POLICY)
+    trigger, _ = decide.settle(one, choose(room, one, cause, now), "granted", POLICY)
     assert trigger is not None
     return trigger
 
@@ -51,7 +53,7 @@ def test_an_order_that_used_the_coupon_accepts_it() -> None:
     decide.redeem(one, trigger.trigger_id)
     assert one.coupons is not None
     assert one.coupons[0].status == "accepted"
-    assert not decide.expire(room, "v1", one, trigger.expires_at)
+    assert not decide.expire(room, one, trigger.expires_at)
 
 
 def test_a_cause_has_one_coupon() -> None:
@@ -68,7 +70,7 @@ def test_a_cause_has_one_coupon() -> None:
 def test_granted_is_sent() -> None:
     """The coupon is open until its end, and the decision names its trigger."""
     room, one = shop(), visit(carted=("a",))
-    trigger, decision = decide.settle(room, one, choose(room, one), "granted", POLICY)
+    trigger, decision = decide.settle(one, choose(room, one), "granted", POLICY)
     assert trigger is not None
     assert one.coupons is not None
     assert one.coupons[0].status == "sent"
@@ -80,7 +82,7 @@ def test_exhausted_is_refused_for_good() -> None:
     """Nothing is held, nothing counts, and the cause stays considered."""
     room, one = shop(), visit(carted=("a",))
     one.considered = ["cart_waiting:e1"]
-    trigger, decision = decide.settle(room, one, choose(room, one), "exhausted", POLICY)
+    trigger, decision = decide.settle(one, choose(room, one), "exhausted", POLICY)
     assert trigger is None
     assert (decision.outcome, decision.reason, decision.offer_id) == (
         "suppressed",
@@ -96,13 +98,13 @@ def test_unavailable_is_asked_again_with_the_same_id_and_offer() -> None:
     room, one = shop(), visit(carted=("a",))
     one.considered = ["cart_waiting:e1"]
     first = choose(room, one)
-    trigger, decision = decide.settle(room, one, first, "unavailable", POLICY)
+    trigger, decision = decide.settle(one, first, "unavailable", POLICY)
     assert (trigger, decision.reason) == (None, "budget_unavailable")
     assert one.considered is None
     room.shelf.offers["better"] = offer(value=60)
     again = choose(room, one, now=NOW + 5_000)
     assert (again.trigger_id, again.offer_id) == (first.trigger_id, "o1")
-    assert decide.settle(room, one, again, "granted", POLICY)[0] is not None
+    assert decide.settle(one, again, "granted", POLICY)[0] is not None
     assert one.coupons is not None
     assert [coupon.status for coupon in one.coupons] == ["sent"]
 
@@ -111,8 +113,8 @@ def test_an_unanswered_coupon_is_given_back_at_its_end() -> None:
     """It was never sent: it does not count, and its id is not used again."""
     room, one = shop(), visit(carted=("a",))
     choice = choose(room, one)
-    decide.settle(room, one, choice, "unavailable", POLICY)
-    (release,) = decide.expire(room, "v1", one, NOW + POLICY.coupon_ttl_ms)
+    decide.settle(one, choice, "unavailable", POLICY)
+    (release,) = decide.expire(room, one, NOW + POLICY.coupon_ttl_ms)
     assert release.trigger_id == choice.trigger_id
     assert ask(room, one, now=NOW + 120_000) == "already_decided"
     assert ask(room, one, "e2", now=NOW + 120_000) == "o1"
@@ -122,8 +124,8 @@ def test_an_answer_that_comes_too_late_sends_nothing() -> None:
     """After the end, a granted coupon would be worth nothing."""
     room, one = shop(), visit(carted=("a",))
     choice = choose(room, one)
-    decide.expire(room, "v1", one, NOW + POLICY.coupon_ttl_ms)
-    trigger, decision = decide.settle(room, one, choice, "granted", POLICY)
+    decide.expire(room, one, NOW + POLICY.coupon_ttl_ms)
+    trigger, decision = decide.settle(one, choice, "granted", POLICY)
     assert (trigger, decision.reason) == (None, "answer_late")
 
 
@@ -149,14 +151,14 @@ def test_outcomes(kind: type[TriggerEvent], status: str, *, frees: bool) -> None
     assert (release is not None) == frees
     if status != "sent":
         assert decide.outcome(room, one, report(TriggerDeclined, sent.trigger_id)) is None
-        assert decide.expire(room, "v1", one, sent.expires_at) == []
+        assert decide.expire(room, one, sent.expires_at) == []
 
 
 def test_a_failure_that_is_reported_after_the_end_still_does_not_count() -> None:
     """The money is back already; the place under the cap becomes free too."""
     room, one = shop(), visit(carted=("a",))
     sent = send(room, one)
-    assert len(decide.expire(room, "v1", one, sent.expires_at)) == 1
+    assert len(decide.expire(room, one, sent.expires_at)) == 1
     assert decide.outcome(room, one, report(TriggerFailed, sent.trigger_id)) is None
     assert one.coupons is not None
     assert one.coupons[0].status == "failed"
@@ -200,7 +202,7 @@ class Course(RuleBasedStateMachine):
             return
         answer: Answer = "unavailable" if how == "deaf" else self.ledger.reserve(choice.reservation)
         told: Answer = "unavailable" if how == "lost" else answer
-        trigger, _ = decide.settle(self.room, self.one, choice, told, POLICY)
+        trigger, _ = decide.settle(self.one, choice, told, POLICY)
         if trigger is not None:
             assert trigger.trigger_id not in self.sent
             self.sent[trigger.trigger_id] = trigger
@@ -221,7 +223,7 @@ class Course(RuleBasedStateMachine):
     def expire(self, later_ms: int) -> None:
         """Let time pass and end what is over."""
         self.now += later_ms
-        for release in decide.expire(self.room, "v1", self.one, self.now):
+        for release in decide.expire(self.room, self.one, self.now):
             self.ledger.release(release)
 
     @invariant()
@@ -258,3 +260,13 @@ class Course(RuleBasedStateMachine):
 
 TestAnyCourse = Course.TestCase
 TestAnyCourse.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+
+
+def test_an_answer_for_a_forgotten_visit_gives_the_money_back() -> None:
+    """Stream time may jump while the budget is asked: nothing is sent, and nothing is lost."""
+    room, one = shop(), visit(carted=("a",))
+    choice, results = choose(room, one), Results()
+    decisions.settle(State(0, 1, POLICY), choice, "granted", results)
+    assert results.coupons == []
+    assert [d.reason for d in results.decisions] == ["answer_late"]
+    assert [r.trigger_id for r in results.releases] == [choice.trigger_id]
