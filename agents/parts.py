@@ -49,7 +49,7 @@ class Parts:
         at_risk = [
             churn.row(session.id, viewer_id, visit, session.room, visit.scored, churn.PRIOR)
             for session in state.sessions.values()
-            for viewer_id, visit in session.visits.items()
+            for viewer_id, visit in session.visits.glance()
             if visit.present and visit.at_risk
         ]
         self.views.offer(conversion=rows, churn=at_risk, sessions=session_views(rows, state))

@@ -38,22 +38,22 @@ def _viewer_event(
     state: State, event: ev.ViewerEvent, record: Record, plan: Plan, results: Results
 ) -> None:
     session = state.sessions.get(event.session_id) or state.session(event.session_id)
+    if plan.priced and (why := _foreign(session, event)):
+        results.refused.append((record, why))
+        return
     viewer_id = event.viewer_id
     visit = session.visits.get(viewer_id)
     if visit is None:
         if partition_of(viewer_id, state.partitions) != state.partition:
             results.refused.append((record, _misplaced(state, viewer_id)))
             return
-        visit = session.visits[viewer_id] = Visit()
-    if plan.priced and (why := _foreign(session, event)):
-        results.refused.append((record, why))
-        return
+        visit = Visit()
+        session.visits.add(viewer_id, visit)
     recent = remember(visit.recent, event.id)
     if recent is None:
         results.duplicates.append(type(event).__name__)
         return
     visit.recent = recent
-    session.changed_visits[viewer_id] = visit
     if not session.shelf.announced:
         results.unannounced += 1
     _count(state, session, visit, event, plan, results)
@@ -114,8 +114,10 @@ def rescore(
     state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
 ) -> None:
     """Compute a viewer's churn risk anew; tell when its level changed, and act on it."""
+    before = visit.risk
     changed = churn.rescore(visit, session.room, now, state.policy, churn.PRIOR)
-    session.changed_visits[viewer_id] = visit
+    if visit.risk != before:
+        session.regrade(before, visit.risk)
     if changed:
         results.churn.append(
             churn.row(session.id, viewer_id, visit, session.room, now, churn.PRIOR)

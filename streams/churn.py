@@ -5,6 +5,7 @@ they are set so that a lively viewer has about 4 %, one who sat idle for a minut
 and one whose player has been silent for 30 s about 76 %.
 """
 
+from bisect import bisect
 from functools import lru_cache
 from itertools import islice
 from math import exp, inf, log
@@ -54,6 +55,9 @@ class Weights(Struct, frozen=True, kw_only=True):
 
 #: The weights until a room has taught better ones.
 PRIOR = Weights()
+
+#: The log odds of .1, .2, ... .9.
+_TENTHS = tuple(log(tenth / (10 - tenth)) for tenth in range(1, 10))
 
 _NONE = dict.fromkeys(Weights.__struct_fields__, 0.0)
 #: With a weight of 1 and nothing else, the logit is that feature.
@@ -147,12 +151,14 @@ def rescore(visit: Visit, room: Room, now: int, policy: Policy, weights: Weights
     """Score the viewer, set the level, and tell whether the level has changed.
 
     The level rises at ``churn_on``, falls below ``churn_off``, and then stays for
-    ``churn_dwell_ms``. Absent viewers and those of the first 10 s are not scored.
+    ``churn_dwell_ms``. ``Visit.risk`` is the probability in tenths. Absent viewers and those of
+    the first 10 s are not scored.
     """
     if not visit.present or now - visit.entered < FIRST_SCORE_MS:
         return False
     visit.scored = now
     score = logit(visit, room, now, weights)
+    visit.risk = bisect(_TENTHS, score)
     at_risk = score >= _log_odds(policy.churn_off if visit.at_risk else policy.churn_on)
     if at_risk == visit.at_risk or now - visit.risk_since < policy.churn_dwell_ms:
         return False

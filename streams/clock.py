@@ -13,6 +13,7 @@ from streams.results import Results
 from streams.session import Session
 from streams.state import Visit
 from streams.store import State
+from streams.timers import NEVER
 from streams.totals import PANE_MS, channel_row
 from streams.watermark import Watermark
 
@@ -46,10 +47,9 @@ def _fire(state: State, now: int, results: Results) -> None:
             continue  # set anew meanwhile, or gone
         # However far stream time jumps, it passes through each timer on its way.
         state.progress.clock = max(state.progress.clock, due + state.policy.watermark_bound_ms)
-        visit.due = 0
+        visit.due = NEVER
         if visits.is_due(visit, due, state.policy):
             _wake(state, session, viewer_id, visit, due, results)
-        # Set later without telling the changelog: a restored timer that is early does no harm.
         visits.schedule(state, session_id, viewer_id, visit)
 
 
@@ -57,7 +57,6 @@ def _wake(
     state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
 ) -> None:
     """Do what the visit was waiting for."""
-    session.changed_visits[viewer_id] = visit
     if not visit.matured and visit.first + visits.MATURITY_MS <= now:
         visits.mature(session, visit)
     if visit.coupons:

@@ -22,7 +22,6 @@ def consider(
     state: State, session: Session, visit: Visit, proposal: Proposal, results: Results
 ) -> None:
     """Decide on a proposal: every one leaves a trigger or a decision that says why not."""
-    session.changed_visits[proposal.viewer_id] = visit
     if proposal.kind == "coupon":
         _consider_coupon(state, session, visit, proposal, results)
     else:
@@ -60,7 +59,6 @@ def settle(state: State, choice: Choice, answer: Answer, results: Results) -> No
         results.decisions.append(emit.suppressed(choice.proposal, ANSWER_LATE, state.policy))
         return
     trigger, decision = decide.settle(visit, choice, answer, state.policy)
-    session.changed_visits[choice.viewer_id] = visit
     results.decisions.append(decision)
     if trigger is not None:
         results.coupons.append(trigger)

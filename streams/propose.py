@@ -133,8 +133,8 @@ def sold_out(session: Session, product_id: str, event: Event) -> Iterator[Propos
     """Propose something else to every present viewer who has it in the cart, by viewer id."""
     waiting = [
         viewer_id
-        for viewer_id, visit in session.visits.items()
-        if visit.cart and product_id in visit.cart and visit.present
+        for viewer_id, visit in session.visits.carted()
+        if visit.present and product_id in (visit.cart or ())
     ]
     for viewer_id in sorted(waiting):
         yield Proposal(

@@ -1,6 +1,7 @@
 """A session as one task sees it: its values, and which of them changed since the last commit."""
 
-from streams.state import Affinity, Room, Shelf, Visit
+from streams.sleeping import Visits
+from streams.state import UNSCORED, Affinity, Room, Shelf
 from streams.totals import PaneTotals
 
 
@@ -9,19 +10,19 @@ class Session:
 
     __slots__ = (
         "_hot", "_hot_index", "affinity", "changed_affinity", "changed_panes", "changed_room",
-        "changed_shelf", "changed_visits", "id", "panes", "room", "shelf", "unpublished", "visits",
+        "changed_shelf", "graded", "id", "panes", "room", "shelf", "unpublished", "visits",
     )  # fmt: skip
 
     def __init__(self, session_id: str) -> None:
         self.id = session_id
         self.shelf = Shelf()
         self.room = Room()
-        self.visits: dict[str, Visit] = {}
+        self.visits = Visits()
+        self.graded = [0] * (UNSCORED + 1)  # visits by churn risk; the last one means nothing
         self.panes: dict[int, PaneTotals] = {}
         self.affinity: dict[str, Affinity] = {}
         self.changed_shelf = False
         self.changed_room = False
-        self.changed_visits: dict[str, Visit | None] = {}  # None: deleted
         self.changed_panes: set[int] = set()
         self.changed_affinity: set[str] = set()
         self.unpublished: set[int] = set()  # panes whose total changed since it was published
@@ -40,6 +41,16 @@ class Session:
         self._hot, self._hot_index = totals, index
         return totals
 
+    @property
+    def risk_bins(self) -> list[int]:
+        """How many present viewers have a churn risk in [0, .1), [.1, .2) and so on."""
+        return self.graded[:UNSCORED]
+
+    def regrade(self, before: int, after: int) -> None:
+        """Note that a visit's churn risk, in tenths, is another one."""
+        self.graded[before] -= 1
+        self.graded[after] += 1
+
     def forget_pane(self, index: int) -> None:
         """Remove a dropped pane from what waits."""
         self.changed_panes.discard(index)
@@ -49,13 +60,12 @@ class Session:
     def is_changed(self) -> bool:
         """Tell whether anything waits for the changelog."""
         return bool(
-            self.changed_visits or self.changed_panes or self.changed_affinity
+            self.visits.is_changed() or self.changed_panes or self.changed_affinity
             or self.changed_room or self.changed_shelf
         )  # fmt: skip
 
     def settled(self) -> None:
         """Note that the changelog has everything."""
-        self.changed_visits = {}
         self.changed_panes.clear()
         self.changed_affinity.clear()
         self.changed_room = self.changed_shelf = False

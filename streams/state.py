@@ -9,8 +9,10 @@ from typing import Literal
 from msgspec import Struct, field
 
 from streams.seen import Seen
+from streams.timers import NEVER
 
 UNKNOWN = "unknown"  # the channel of a viewer whose entry was not seen
+UNSCORED = 10  # the churn risk of a viewer who is absent or has just come
 
 
 class CartLine(Struct, array_like=True, gc=False):
@@ -49,7 +51,11 @@ class Coupon(Struct, array_like=True, gc=False):
 
 
 class Visit(Struct, array_like=True, gc=False):
-    """One viewer in one session."""
+    """One viewer in one session. The first three fields stand where ``streams.sleeping`` says."""
+
+    due: int = NEVER  # when the timer of this visit fires
+    risk: int = UNSCORED  # churn risk when it was last scored, in tenths, rounded down
+    cart: dict[str, CartLine] | None = None
 
     channel: str = UNKNOWN
     follower: bool = False
@@ -78,13 +84,11 @@ class Visit(Struct, array_like=True, gc=False):
     risk_since: int = 0  # when the level last changed
 
     last_click: str = ""  # id of the newest ProductClicked, a cause for coupons
-    cart: dict[str, CartLine] | None = None
     interests: dict[str, Interest] | None = None
     orders: dict[str, Order] | None = None
     coupons: list[Coupon] | None = None
     recommended: list[int] | None = None
     considered: list[str] | None = None  # causes that a rule has already considered
-    due: int = 0  # when the timer of this visit fires
 
 
 class Product(Struct, array_like=True, gc=False):

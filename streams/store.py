@@ -13,8 +13,8 @@ from streams.conversion import Conversion
 from streams.order import Source
 from streams.policy import Policy
 from streams.session import Session
-from streams.state import Affinity, Room, Shelf, Visit
-from streams.timers import Timers
+from streams.state import UNSCORED, Affinity, Room, Shelf
+from streams.timers import NEVER, Timers
 from streams.totals import PaneTotals
 
 #: A changelog record: key, value.
@@ -24,7 +24,6 @@ VISIT, PANE, AFFINITY, SHELF, ROOM, TASK = range(6)
 
 _encode = msgpack.Encoder().encode
 _key: msgpack.Decoder[tuple[int, str, str | int]] = msgpack.Decoder(tuple[int, str, str | int])
-_visit = msgpack.Decoder(Visit).decode
 _pane = msgpack.Decoder(PaneTotals).decode
 _affinity = msgpack.Decoder(Affinity).decode
 _shelf = msgpack.Decoder(Shelf).decode
@@ -74,9 +73,14 @@ class State:
             self.conversion.end(session.id, shelf.ended)
 
     def drop_visit(self, session: Session, viewer_id: str) -> None:
-        """Forget a visit."""
-        if session.visits.pop(viewer_id, None) is not None:
-            session.changed_visits[viewer_id] = None
+        """Forget a visit; a viewer who is present goes."""
+        visit = session.visits[viewer_id]
+        if visit.present:
+            session.room.present -= 1
+            session.changed_room = True
+        session.regrade(visit.risk, UNSCORED)
+        session.visits.drop(viewer_id)
+        self._gone.append(_encode((VISIT, session.id, viewer_id)))
 
     def drop_pane(self, session: Session, index: int) -> None:
         """Forget a pane."""
@@ -87,7 +91,6 @@ class State:
     def drop_session(self, session: Session) -> None:
         """Forget a session and all that belongs to it."""
         gone = [(VISIT, session.id, viewer_id) for viewer_id in session.visits]
-        gone += [(VISIT, session.id, v) for v, kept in session.changed_visits.items() if not kept]
         gone += [(PANE, session.id, index) for index in session.panes]  # type: ignore[misc]
         gone += [(AFFINITY, session.id, product_id) for product_id in session.affinity]
         gone += [(SHELF, session.id, ""), (ROOM, session.id, "")]
@@ -137,9 +140,10 @@ class State:
 
     def _restore_visit(self, session_id: str, viewer_id: Any, value: bytes) -> None:
         session = self.sessions.get(session_id) or self.session(session_id)
-        visit = session.visits[viewer_id] = _visit(value)
-        if visit.due:
-            self.timers.set(visit.due, session_id, viewer_id)
+        due, risk = session.visits.restore(viewer_id, value)
+        session.graded[risk] += 1
+        if due != NEVER:
+            self.timers.set(due, session_id, viewer_id)
 
 
 def _restore_value(session: Session, kind: int, name: Any, value: bytes) -> None:
@@ -157,8 +161,8 @@ def _restore_value(session: Session, kind: int, name: Any, value: bytes) -> None
 
 def _session_puts(session: Session) -> Iterator[Put]:
     sid = session.id
-    for viewer_id, visit in session.changed_visits.items():
-        yield _encode((VISIT, sid, viewer_id)), None if visit is None else _encode(visit)
+    for viewer_id, value in session.visits.sleep():
+        yield _encode((VISIT, sid, viewer_id)), value
     for index in session.changed_panes:
         yield _encode((PANE, sid, index)), _encode(session.panes[index])
     for product_id in session.changed_affinity:

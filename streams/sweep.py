@@ -33,10 +33,7 @@ def _over_since(session: Session) -> int:
 
 
 def _drop_visits(state: State, session: Session, now: int) -> None:
-    for viewer_id in [v for v, visit in session.visits.items() if not _is_owed(visit, now)]:
-        if session.visits[viewer_id].present:
-            session.room.present -= 1
-            session.changed_room = True
+    for viewer_id in [v for v, visit in session.visits.glance() if not _is_owed(visit, now)]:
         state.drop_visit(session, viewer_id)
 
 

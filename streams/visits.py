@@ -6,7 +6,7 @@ from streams import propose
 from streams.churn import FAST_MS, ROOM_MS, SLOW_MS
 from streams.policy import Policy
 from streams.session import Session
-from streams.state import Visit
+from streams.state import UNSCORED, Visit
 from streams.store import State
 from streams.timers import NEVER
 from streams.totals import BOUNCED, MATURED, PANE_MS, RETAINED, Vector, channel_row
@@ -17,6 +17,8 @@ MATURITY_MS = 300_000
 LOOK_EVERY_MS = 30_000
 #: Coupons in these states hold money of their budget until they expire.
 OPEN = frozenset({"sent", "pending"})
+#: Timers go by whole seconds, so that many fire together.
+_TIMER_MS = 1_000
 
 
 def follow(state: State, session: Session, viewer_id: str, visit: Visit, ts: int) -> int:
@@ -48,6 +50,8 @@ def leave(session: Session, visit: Visit, ts: int, row: Vector) -> bool:
     if ts - visit.entered < BOUNCE_MS:
         row[BOUNCED] += 1
     visit.present = visit.at_risk = False
+    session.regrade(visit.risk, UNSCORED)
+    visit.risk = UNSCORED
     visit.last = ts
     room = session.room
     room.leaves = room.leaves * exp(-max(ts - room.left_at, 0) / ROOM_MS) + 1
@@ -75,9 +79,11 @@ def rate(visit: Visit, ts: int) -> None:
 def schedule(state: State, session_id: str, viewer_id: str, visit: Visit) -> None:
     """Set the visit's timer to the earliest thing that it waits for."""
     due = _next_due(state, visit)
-    if due not in (visit.due, NEVER):
-        state.timers.set(due, session_id, viewer_id)
-    visit.due = 0 if due == NEVER else due
+    if due != NEVER:
+        due += -due % _TIMER_MS
+        if due != visit.due:
+            state.timers.set(due, session_id, viewer_id)
+    visit.due = due
 
 
 def is_due(visit: Visit, now: int, policy: Policy) -> bool:

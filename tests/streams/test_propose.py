@@ -234,13 +234,15 @@ def test_sold_out_concerns_those_who_have_it_in_the_cart_by_viewer_id() -> None:
     room = session(a=0)
     gone = visit(carted=("a",))
     gone.present = False
-    room.visits = {
+    found_in = {
         "v3": visit(carted=("a",)),
         "v1": visit(carted=("b", "a")),
         "v2": visit(carted=("b",)),
         "v0": gone,
         "v4": visit(),
     }
+    for viewer_id, one in found_in.items():
+        room.visits.add(viewer_id, one)
     event = StockChanged(id="h1", ts=NOW, session_id="s1", product_id="a", stock=0)
     found = list(propose.sold_out(room, "a", event))
     assert [(p.viewer_id, p.cause_id, p.avoid) for p in found] == [

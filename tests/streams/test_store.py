@@ -15,6 +15,7 @@ from streams.results import Results
 from streams.store import PANE as PANE_KIND
 from streams.store import VISIT as VISIT_KIND
 from streams.store import Put, State
+from streams.timers import NEVER
 from tests.streams.world import PANE, SHOP, World, event, order, simulated
 
 ROOM = simulated(events=700, rate=12.0, sessions=2, viewers=150, late_share=0.03, seed=5)
@@ -96,7 +97,7 @@ def test_every_commit_restores_to_what_it_was_made_from() -> None:
     for session_id, session in mine.sessions.items():
         other = restored.sessions[session_id]
         for visit in (*session.visits.values(), *other.visits.values()):
-            visit.due = 0  # a timer that was moved later may be restored as it was before
+            visit.due = NEVER  # a timer that was moved later may be restored as it was before
         for part in ("shelf", "room", "visits", "panes", "affinity", "unpublished"):
             assert getattr(other, part) == getattr(session, part), part
     assert restored.progress == mine.progress

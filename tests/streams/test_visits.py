@@ -4,6 +4,7 @@ import pytest
 
 from schemas import events as ev
 from streams.state import Visit
+from streams.store import State
 from tests.streams.world import PANE, T0, World
 
 
@@ -231,3 +232,19 @@ def test_the_first_entry_counts_not_the_second() -> None:
     stay(world, 200, 310)
     assert retained(world) == (1, 1)
     assert visit_in(world).first == T0
+
+
+def test_the_histogram_of_risks_holds_who_is_present_and_was_scored() -> None:
+    """One count per scored viewer, in the bin of the newest risk; who left is in none."""
+    world = World()
+    for viewer_id in ("v1", "v2"):
+        world.says(ev.ViewerEntered, 0, viewer_id=viewer_id)
+        world.says(ev.Heartbeat, 12, viewer_id=viewer_id)
+    session = world.state.sessions["s1"]
+    assert sum(session.risk_bins) == 2
+    assert session.risk_bins[session.visits["v1"].risk] >= 1
+    world.says(ev.ViewerLeft, 13, viewer_id="v1")
+    assert sum(session.risk_bins) == 1
+    restored = State(0, 1, world.policy)
+    restored.restore({k: v for k, v in world.state.puts({}) if v is not None})
+    assert restored.sessions["s1"].risk_bins == session.risk_bins
