@@ -1,0 +1,1 @@
+"""How livepulse runs: image, compose, Kubernetes, Prometheus, Grafana, local Kafka."""

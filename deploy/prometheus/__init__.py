@@ -1,0 +1,1 @@
+"""Objectives, rules and their tests."""

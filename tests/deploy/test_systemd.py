@@ -1,0 +1,56 @@
+"""The systemd units: valid, confined, and calling commands that exist."""
+
+import shlex
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.test_runbooks import parse
+from tests.deploy.tools import DEPLOY, program, run
+
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+COMMAND = "/opt/livepulse/bin/livepulse"
+
+
+def service(unit: Path) -> dict[str, str]:
+    """Return the settings of [Service]; of a repeated one the last."""
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(unit)
+    return dict(parser["Service"])
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
+    """systemd-analyze finds nothing wrong, once the command is where a program is."""
+    here = tmp_path / unit.name.replace("@", "@1")
+    here.write_text(unit.read_text().replace(COMMAND, sys.executable))
+    done = run(program("systemd-analyze", package="systemd"), "verify", str(here))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_the_unit_is_confined(unit: Path) -> None:
+    """By systemd's own score, what it exposes is at most 1.5 out of 10."""
+    analyze = program("systemd-analyze", package="systemd")
+    done = run(analyze, "security", "--offline=true", "--threshold=15", "--no-pager", str(unit))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_the_command_exists(unit: Path) -> None:
+    """Its command line parses, with an instance's number filled in."""
+    words = shlex.split(service(unit)["ExecStart"].replace("%i", "1"))
+    assert words[0] == COMMAND
+    parse(words[1:])
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_it_starts_again_and_may_finish(unit: Path) -> None:
+    """A worker that ends on purpose (a fault) comes back; one that stops has time to commit."""
+    settings = service(unit)
+    assert settings["Restart"] == "always"
+    assert int(settings["TimeoutStopSec"]) >= 20
+    assert "ExecStop" not in settings
