@@ -13,8 +13,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def cost(item: pytest.Item) -> int:
-    """Return 0 for a test of plain values, 1 for one with servers, 2 for the demo."""
+    """Return 0 for a test of plain values, 1 for one with servers or a browser, 2 for the demo."""
     if item.get_closest_marker("demo"):
         return 2
-    needs_servers = item.get_closest_marker("kafka") or INTEGRATION in item.path.parents
-    return 1 if needs_servers else 0
+    slow = any(item.get_closest_marker(name) for name in ("kafka", "browser"))
+    return 1 if slow or INTEGRATION in item.path.parents else 0
