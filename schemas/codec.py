@@ -9,7 +9,7 @@ two.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar, Protocol, Union
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +34,13 @@ class Rejection(Struct, frozen=True):
 
     reason: str
     detail: str
+
+
+class Decoder(Protocol):
+    """What turns the values of a topic into events."""
+
+    def decode(self, values: Sequence[bytes | None]) -> Sequence[Event | Rejection]:
+        """Return one event or one rejection per value, in order."""
 
 
 class BatchDecoder:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas import samples
 from schemas.cloudevents import ce_type, headers, name_and_major, schema_urn
-from schemas.events import TOPICS, ViewerEvent
+from schemas.events import TOPICS, ViewerErased, ViewerEvent
 from schemas.results import (
     RESULT_TYPES,
     ChurnRow,
@@ -164,7 +164,9 @@ def _key(record_type: type[Struct]) -> Json:
     if record_type in RESULT_ATTRIBUTES:
         made_of = RESULT_ATTRIBUTES[record_type].key
     else:
-        made_of = "{viewer_id}" if issubclass(record_type, ViewerEvent) else "{session_id}"
+        made_of = (
+            "{viewer_id}" if issubclass(record_type, ViewerEvent | ViewerErased) else "{session_id}"
+        )
     return {"type": "string", "description": f"made of the fields: {made_of}"}
 
 

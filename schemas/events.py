@@ -177,6 +177,21 @@ class TriggerFailed(TriggerEvent, frozen=True, gc=False, kw_only=True):
     """It never reached the viewer: its budget is free again, and it does not count as sent."""
 
 
+# --- live.erasures ---------------------------------------------------------------------------
+
+#: In place of a session's id: all of them.
+EVERY_SESSION = "*"
+
+
+class ViewerErased(Event, frozen=True, gc=False, kw_only=True):
+    """The viewer is to be forgotten: state and views go, totals stay. Key: the ``viewer_id``.
+
+    ``session_id`` is one session, or ``*`` for all of them.
+    """
+
+    viewer_id: Id
+
+
 # --- live.host (key session_id, read whole by every task) --------------------------------------
 
 
@@ -253,6 +268,7 @@ TOPICS: dict[str, tuple[type[Event], ...]] = {
     "live.outcomes": (
         TriggerDelivered, TriggerShown, TriggerAccepted, TriggerDeclined, TriggerFailed,
     ),
+    "live.erasures": (ViewerErased,),
     "live.host": (
         SessionStarted, SessionEnded, ProductListed, StockChanged,
         ProductPinned, ProductUnpinned, OfferListed,

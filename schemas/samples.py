@@ -89,6 +89,7 @@ EVENTS: tuple[e.Event, ...] = (
     e.ViewerLeft(**_viewer_at(200)),
     e.SessionEnded(**_at(7_200)),
     e.OrderRefunded(**_viewer_at(9_000), **_ORDER),
+    e.ViewerErased(**_viewer_at(90_000)),
 )
 
 RESULTS: tuple[Struct, ...] = (
@@ -207,6 +208,7 @@ _SPOILED: dict[type, dict[str, dict[str, Any]]] = {
     e.TriggerAccepted: _WRONG_OUTCOME,
     e.TriggerDeclined: _WRONG_OUTCOME,
     e.TriggerFailed: _WRONG_OUTCOME,
+    e.ViewerErased: _MISSING_VIEWER,
     e.SessionStarted: {"currency-as-symbol": {"currency": "¥"}},
     e.SessionEnded: {"missing-session-id": {"session_id": UNSET}},
     e.ProductListed: {"negative-stock": {"stock": -1}, "missing-price": {"price": UNSET}},

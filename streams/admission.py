@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from schemas.codec import Rejection
 from schemas.events import Event
+from streams.partitioner import partition_of
 from streams.policy import Policy
 from streams.records import Arrival, Record
 
@@ -33,3 +34,13 @@ def _out_of_time(event: Event | Rejection, record: Record, policy: Policy) -> Re
         return Rejection("future", f"`ts` is {ahead} ms ahead, at most {limit}: check the clock")
     limit = policy.past_limit_ms
     return Rejection("too_old", f"`ts` is {-ahead} ms old, at most {limit}: too late to count")
+
+
+def misplaced(viewer_id: str, partitions: int) -> Rejection:
+    """Refuse an event whose viewer belongs to another task: its counts would not add up."""
+    right = partition_of(viewer_id, partitions)
+    return Rejection(
+        "wrong_partition",
+        f"the record's key must be `viewer_id` and its partition {right} (murmur2 of the key):"
+        " set the producer's partitioner to murmur2_random",
+    )

@@ -7,11 +7,12 @@ state does not keep.
 from schemas import events as ev
 from schemas.codec import Rejection
 from schemas.events import Event
-from streams import churn, propose, shelf, visits
+from streams import churn, propose, shelf, skew, visits
 from streams.acts import PLANS, Act, Plan
+from streams.admission import misplaced
 from streams.decisions import consider
 from streams.dedup import remember
-from streams.partitioner import partition_of
+from streams.erase import erase
 from streams.records import Record
 from streams.results import Results
 from streams.seen import touch
@@ -30,6 +31,8 @@ def apply(state: State, event: Event | Rejection, record: Record, results: Resul
         # A topic that every task reads is refused by one of them.
         if record.partition == state.partition:
             results.refused.append((record, event))
+    elif isinstance(event, ev.ViewerErased):
+        erase(state, event, record, results)
     else:
         _host_event(state, event, record, results)
 
@@ -44,8 +47,8 @@ def _viewer_event(
     viewer_id = event.viewer_id
     visit = session.visits.get(viewer_id)
     if visit is None:
-        if partition_of(viewer_id, state.partitions) != state.partition:
-            results.refused.append((record, _misplaced(state, viewer_id)))
+        if not state.owns(viewer_id):
+            results.refused.append((record, misplaced(viewer_id, state.partitions)))
             return
         visit = Visit()
         session.visits.add(viewer_id, visit)
@@ -71,6 +74,7 @@ def _count(
     if ts > session.room.newest:
         session.room.newest = ts
         session.changed_room = True
+        skew.note(session.room, ts, state.progress.clock, state.policy)
     if visit.channel == UNKNOWN and type(event) is ev.ViewerEntered:
         visit.channel = event.channel  # the first channel that is known stays
     pane = ts // PANE_MS
@@ -89,15 +93,6 @@ def _count(
             consider(state, session, visit, proposal, results)
     if visit.present and (plan.rescores or ts - visit.scored >= state.policy.churn_refresh_ms):
         rescore(state, session, event.viewer_id, visit, ts, results)
-
-
-def _misplaced(state: State, viewer_id: str) -> Rejection:
-    right = partition_of(viewer_id, state.partitions)
-    return Rejection(
-        "wrong_partition",
-        f"the record's key must be `viewer_id` and its partition {right} (murmur2 of the key):"
-        " set the producer's partitioner to murmur2_random",
-    )
 
 
 def _foreign(session: Session, event: ev.ViewerEvent) -> Rejection | None:

@@ -30,13 +30,22 @@ def reach(state: State, ts: int, results: Results) -> None:
 
 
 def pass_time(
-    state: State, newest: Mapping[str, int], quiet_ms: Mapping[str, int], results: Results
+    state: State,
+    newest: Mapping[str, int],
+    quiet_ms: Mapping[str, int],
+    results: Results,
+    *,
+    lagging: bool,
 ) -> None:
     """Advance the watermark, and with it, when all topics are quiet, stream time."""
-    watermark = Watermark(state.policy, state.progress.watermark).advance(newest, quiet_ms)
-    state.progress.watermark = watermark
-    if watermark is not None:
-        reach(state, watermark + state.policy.watermark_bound_ms, results)
+    progress = state.progress
+    watermark = Watermark(state.policy, progress.watermark, progress.counted)
+    reached = watermark.advance(
+        newest, quiet_ms, lagging=lagging, foremost=state.conversion.foremost
+    )
+    progress.watermark, progress.counted = reached, watermark.counted
+    if reached is not None:
+        reach(state, reached + state.policy.watermark_bound_ms, results)
 
 
 def _fire(state: State, now: int, results: Results) -> None:
@@ -48,8 +57,9 @@ def _fire(state: State, now: int, results: Results) -> None:
         # However far stream time jumps, it passes through each timer on its way.
         state.progress.clock = max(state.progress.clock, due + state.policy.watermark_bound_ms)
         visit.due = NEVER
-        if visits.is_due(visit, due, state.policy):
-            _wake(state, session, viewer_id, visit, due, results)
+        now_there = due - session.room.behind
+        if visits.is_due(visit, now_there, state.policy):
+            _wake(state, session, viewer_id, visit, now_there, results)
         visits.schedule(state, session_id, viewer_id, visit)
 
 

@@ -48,6 +48,11 @@ class Conversion:
         """The time, in ms, before which no task expects more; None while that is unknown."""
         return self._marks.watermark
 
+    @property
+    def foremost(self) -> int | None:
+        """The highest of the tasks' watermarks; None while none is known."""
+        return max((m for m in self._marks.newest.values() if m is not None), default=None)
+
     def mark(self, mark: Mark) -> None:
         """Take a task's newest watermark. Raises ValueError for an impossible partition."""
         self._marks.hear(mark)
@@ -63,6 +68,9 @@ class Conversion:
             self.too_late += 1
             return
         session, at = self._session(total.session_id), (total.pane, total.partition)
+        if session.about.behind.get(total.partition, 0) != total.behind:
+            session.about.behind[total.partition] = total.behind
+            self._unsaved.put(session.about, ABOUT, session.id)
         span = session.span(WHOLE)
         changes = session.replace(at, total.totals)
         if changes:

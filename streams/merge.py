@@ -10,7 +10,7 @@ from itertools import compress
 from operator import ne
 from typing import get_args
 
-from msgspec import Raw, Struct, msgpack
+from msgspec import Raw, Struct, field, msgpack
 
 from schemas.results import ConversionRow, Scope, Status
 from schemas.results import Window as WindowName
@@ -39,6 +39,7 @@ class About(Struct, array_like=True):
     last: int = -1  # pane
     peak: int = 0  # most viewers present until something was forgotten
     told: int = 0  # the watermark when the host told of it
+    behind: dict[int, int] = field(default_factory=dict)  # its clock, by task, ms
 
 
 class _Ending(Struct, array_like=True):
@@ -119,9 +120,11 @@ class Session:
     def closes_at(self, place: Place, policy: Policy) -> int:
         """Return when a window closes, in ms; a session that never ends closes by silence."""
         ended = self.about.ended
+        behind = max(self.about.behind.values(), default=0)
         if place == WHOLE and ended is not None:
-            return ended + policy.grace_ms
-        return self.span(place)[1] + (policy.past_limit_ms if place == WHOLE else policy.grace_ms)
+            return ended + policy.grace_ms + behind
+        wait = policy.past_limit_ms if place == WHOLE else policy.grace_ms
+        return self.span(place)[1] + wait + behind
 
     def row(
         self, place: Place, scope: Scope, scope_id: str, row: Row, status: Status

@@ -28,14 +28,20 @@ def step(state: State, arrivals: Sequence[Arrival]) -> Results:
     return results
 
 
-def advance(state: State, newest: Mapping[str, int], quiet_ms: Mapping[str, int]) -> Results:
+def advance(
+    state: State,
+    newest: Mapping[str, int],
+    quiet_ms: Mapping[str, int],
+    *,
+    lagging: bool = False,
+) -> Results:
     """Let time pass, publish what is due, forget what is over; once all that came is applied.
 
     ``newest``: the newest event time taken from each topic; ``quiet_ms``: for how long each
     topic that is caught up has been silent (see ``Watermark.advance``).
     """
     results = Results()
-    pass_time(state, newest, quiet_ms, results)
+    pass_time(state, newest, quiet_ms, results, lagging=lagging)
     publish(state, results)
     sweep(state)
     return results

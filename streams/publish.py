@@ -17,10 +17,13 @@ def publish(state: State, results: Results) -> None:
             panes = session.published()
             _say_present(session, panes[-1])
             results.totals += (
-                WindowTotal(session.id, pane, state.partition, session.panes[pane])
+                WindowTotal(
+                    session.id, pane, state.partition, session.panes[pane], session.room.behind
+                )
                 for pane in panes
             )
-    results.marks.append(Mark(state.partition, state.progress.watermark))
+    if state.progress.watermark is not None:
+        results.marks.append(Mark(state.partition, state.progress.watermark))
 
 
 def _say_present(session: Session, index: int) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from schemas.codec import BatchDecoder
+from schemas.codec import Decoder
 from streams import pipeline
 from streams.admission import admit
 from streams.budget import Ledger
@@ -25,9 +25,7 @@ _QUIET_MS = (5_000, 30_000, 60_000, 120_000)
 class Replay:
     """Replays records in the order of their arrival."""
 
-    def __init__(
-        self, decoders: Mapping[str, BatchDecoder], host_topic: str, policy: Policy
-    ) -> None:
+    def __init__(self, decoders: Mapping[str, Decoder], host_topic: str, policy: Policy) -> None:
         self.state = State(0, 1, policy)
         self._decoders = decoders
         self._host_topic = host_topic

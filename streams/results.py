@@ -30,6 +30,7 @@ class Results(Struct):
     choices: list[Choice] = field(default_factory=list)  # coupons that wait for their budget
     releases: list[Release] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)  # session, viewer
+    erased: list[tuple[str, str]] = field(default_factory=list)  # session or "*", viewer
     duplicates: list[str] = field(default_factory=list)  # the types of events seen before
     unannounced: int = 0  # events of sessions that no SessionStarted has announced yet
 

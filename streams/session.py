@@ -35,6 +35,9 @@ class Session:
             return self._hot
         totals = self.panes.get(index)
         if totals is None:
+            newest = max(self.panes, default=index)
+            if newest < index:
+                self._say_present(newest)
             totals = self.panes[index] = PaneTotals()
         self.changed_panes.add(index)
         self.unpublished.add(index)
@@ -50,6 +53,13 @@ class Session:
         """Note that a visit's churn risk, in tenths, is another one."""
         self.graded[before] -= 1
         self.graded[after] += 1
+
+    def _say_present(self, newest: int) -> None:
+        before = self.panes[newest]
+        if before.present != self.room.present:
+            before.present = self.room.present
+            self.changed_panes.add(newest)
+            self.unpublished.add(newest)
 
     def forget_pane(self, index: int) -> None:
         """Remove a dropped pane from what waits."""

@@ -135,6 +135,8 @@ class Room(Struct, array_like=True):
     leaves: float = 0.0  # decayed count over 60 s, as of ``left_at``
     left_at: int = 0
     newest: int = 0  # newest event of the session
+    behind: int = 0  # by how much the session's clock is behind stream time
+    behind_at: int = 0  # stream time when that was seen
 
 
 class Affinity(Struct, array_like=True):

@@ -11,6 +11,7 @@ from msgspec import Struct, field, msgpack
 
 from streams.conversion import Conversion
 from streams.order import Source
+from streams.partitioner import partition_of
 from streams.policy import Policy
 from streams.session import Session
 from streams.state import UNSCORED, Affinity, Room, Shelf
@@ -40,6 +41,7 @@ class Progress(Struct, array_like=True):
     newest: list[tuple[str, int, int]] = field(default_factory=list)  # topic, partition, time
     host_offsets: dict[int, int] = field(default_factory=dict)  # partition: next offset
     unpublished: dict[str, list[int]] = field(default_factory=dict)  # session: panes
+    counted: int = 0  # how much of the present silence, in ms, is in the watermark
 
 
 _progress = msgpack.Decoder(Progress).decode
@@ -48,10 +50,14 @@ _progress = msgpack.Decoder(Progress).decode
 class State:
     """Everything that one task remembers."""
 
-    def __init__(self, partition: int, partitions: int, policy: Policy) -> None:
+    def __init__(
+        self, partition: int, partitions: int, policy: Policy, *, pseudonyms: bool = False
+    ) -> None:
+        """With ``pseudonyms`` viewer ids do not tell whose they are; who made them has checked."""
         self.partition = partition
         self.partitions = partitions
         self.policy = policy
+        self._pseudonyms = pseudonyms
         self.sessions: dict[str, Session] = {}
         self.timers = Timers()
         self.conversion = Conversion(partitions, policy)
@@ -64,6 +70,10 @@ class State:
         if session is None:
             session = self.sessions[session_id] = Session(session_id)
         return session
+
+    def owns(self, viewer_id: str) -> bool:
+        """Tell whether a viewer's events belong here."""
+        return self._pseudonyms or partition_of(viewer_id, self.partitions) == self.partition
 
     def tell_conversion(self, session: Session) -> None:
         """Tell the conversion table what the host said of the session."""

@@ -64,6 +64,7 @@ class WindowTotal(Struct, array_like=True, tag=True):
     pane: int
     partition: int
     totals: PaneTotals
+    behind: int = 0  # by how much the session's clock is behind the task's, ms
 
 
 class Mark(Struct, array_like=True, tag=True):

@@ -78,8 +78,10 @@ def rate(visit: Visit, ts: int) -> None:
 
 def schedule(state: State, session_id: str, viewer_id: str, visit: Visit) -> None:
     """Set the visit's timer to the earliest thing that it waits for."""
-    due = _next_due(state, visit)
+    behind = state.sessions[session_id].room.behind
+    due = _next_due(state, visit, behind)
     if due != NEVER:
+        due += behind
         due += -due % _TIMER_MS
         if due != visit.due:
             state.timers.set(due, session_id, viewer_id)
@@ -97,11 +99,11 @@ def is_due(visit: Visit, now: int, policy: Policy) -> bool:
     return any(coupon.expires_at <= now for coupon in visit.coupons or () if coupon.status in OPEN)
 
 
-def _next_due(state: State, visit: Visit) -> int:
+def _next_due(state: State, visit: Visit, behind: int) -> int:
     policy = state.policy
     due = NEVER
     if visit.present:
-        silent = state.progress.clock - policy.watermark_bound_ms - visit.last
+        silent = state.progress.clock - behind - policy.watermark_bound_ms - visit.last
         looks = silent // LOOK_EVERY_MS + 1 if silent > 0 else 1
         due = visit.last + min(looks * LOOK_EVERY_MS, policy.silence_ms)
     if not visit.matured and visit.first:

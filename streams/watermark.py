@@ -11,26 +11,54 @@ from streams.policy import Policy
 
 
 class Watermark:
-    """The watermark of one task; it never goes back."""
+    """The watermark of one task; it never goes back.
 
-    __slots__ = ("_policy", "value")
+    ``counted``: how much of the present silence, in ms, is in it already.
+    """
 
-    def __init__(self, policy: Policy, value: int | None = None) -> None:
+    __slots__ = ("_policy", "counted", "value")
+
+    def __init__(self, policy: Policy, value: int | None = None, counted: int = 0) -> None:
         self._policy = policy
         self.value = value
+        self.counted = counted
 
-    def advance(self, newest: Mapping[str, int], quiet_ms: Mapping[str, int]) -> int | None:
+    def advance(
+        self,
+        newest: Mapping[str, int],
+        quiet_ms: Mapping[str, int],
+        *,
+        lagging: bool = False,
+        foremost: int | None = None,
+    ) -> int | None:
         """Return the watermark.
 
         ``newest``: the newest event time of each topic that has brought an event.
         ``quiet_ms``: for topics that are caught up, how long they have been silent.
+        ``lagging``: some source is not caught up, so time does not pass by itself.
+        ``foremost``: the foremost task's watermark; who is caught up and silent follows it.
         """
-        if newest:
-            idle = self._policy.idle_ms
-            busy = [ts for topic, ts in newest.items() if quiet_ms.get(topic, 0) < idle]
-            since = 0 if busy else min(quiet_ms[topic] for topic in newest)
-            reached = (min(busy) if busy else max(newest.values()) + since) - (
-                self._policy.watermark_bound_ms
-            )
-            self.value = reached if self.value is None else max(self.value, reached)
+        idle, bound = self._policy.idle_ms, self._policy.watermark_bound_ms
+        busy = [ts for topic, ts in newest.items() if quiet_ms.get(topic, 0) < idle]
+        if busy:
+            self.counted = 0
+            self._reach(min(busy) - bound)
+        elif newest:
+            self._reach(max(newest.values()) - bound)
+            self._pass(min(quiet_ms[topic] for topic in newest), lagging=lagging)
+        silent = not lagging and min(quiet_ms.values(), default=0) >= idle
+        if silent and foremost is not None:
+            self._reach(foremost)
         return self.value
+
+    def _reach(self, ms: int) -> None:
+        self.value = ms if self.value is None else max(self.value, ms)
+
+    def _pass(self, silence_ms: int, *, lagging: bool) -> None:
+        """Let the watermark move with the time that passed: on from where it is.
+
+        Not from the newest event: a late one, or a new owner, begins a silence in mid-time.
+        """
+        if not lagging:
+            self._reach((self.value or 0) + max(silence_ms - self.counted, 0))
+        self.counted = silence_ms

@@ -80,8 +80,12 @@ def test_any_stream_gives_the_same_rows_on_one_task_and_on_four(events: list[Eve
         world = World(tasks)
         for one in events:
             world.feed(one)
-        worlds.append(world.close())
-    assert worlds[0].sums() == worlds[1].sums()
+        world.close().wait(1_500)  # whoever came has been there for five minutes
+        worlds.append(world)
+    # Rows that say no more than who stayed for five minutes are left out: a viewer whose channel
+    # comes to be known late may have stayed under none, and how late depends on the others.
+    on_one, on_four = ({k: s for k, s in world.sums().items() if s.counts} for world in worlds)
+    assert on_one == on_four
 
 
 def test_rows_are_the_true_numbers_of_the_stream() -> None:

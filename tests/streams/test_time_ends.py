@@ -1,0 +1,38 @@
+"""A session that ends says its last word without waiting for anybody."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.policy import Policy
+from tests.streams.batch import batch
+from tests.streams.clockwork import Site, identity, span
+from tests.streams.outcome import assert_batch
+from tests.streams.stories import SESSIONS, Deed, deeds, evening, punctual
+
+#: While events still come, a topic that has just fallen silent is waited for.
+BUSY_MS = 7_000
+LIMIT_MS = Policy().grace_ms + 5_000
+
+
+@given(deeds(max_size=12), st.integers(1, 3))
+def test_the_row_of_an_ended_session_is_final_in_time(drawn: list[Deed], tasks: int) -> None:
+    """Within grace + 5 s of its end, with no event after it, and it says the batch answer."""
+    site = Site(punctual(evening(drawn), tasks=tasks), tasks=tasks)
+    begin, end = span(site)
+    site.run(begin, end + LIMIT_MS, every_ms=500)
+    rows = {key: row for key, row in site.newest_rows().items() if key[3] == "session"}
+    assert {row.status for row in rows.values()} <= {"final", "correction"}
+    wanted = batch(r for log in site.logs.values() for r in log)
+    assert_batch(rows, {key: told for key, told in wanted.items() if key[3] == "session"})
+
+
+@given(deeds(max_size=12), st.integers(1, 2))
+def test_every_row_of_an_ended_session_is_final_in_time(drawn: list[Deed], tasks: int) -> None:
+    """Each within grace + 5 s of its own window's end; a little later where events went on."""
+    site = Site(punctual(evening(drawn), tasks=tasks), tasks=tasks)
+    begin, end = span(site)
+    site.run(begin, end + 650_000)
+    finals = {identity(row): now - row.end for now, row in site.rows if row.status == "final"}
+    assert finals.keys() == site.newest_rows().keys()
+    assert {key[0] for key in finals} <= set(SESSIONS)
+    assert max(finals.values()) <= LIMIT_MS + BUSY_MS
