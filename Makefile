@@ -4,12 +4,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 KAFKA := $(PYTHON) deploy/kafka-local/kafka.py
+SCREEN := agents/screen
+VENDOR := $(SCREEN)/static/vendor/uPlot.iife.min.js
 UV := build/tools/bin/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench kafka kafka-stop schemas lock clean
+.PHONY: help venv screen-assets no-npm demo test check bench chaos kafka kafka-stop schemas lock clean
 
 help: ## list the targets; ARGS="..." goes on to the command behind a target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,10 +27,19 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(INSTALLED) ## a whole live-commerce session on this machine; ARGS="--seconds 30 --json"
+screen-assets: $(if $(shell command -v npm),$(VENDOR),no-npm) ## fetch the host screen's chart library and font (needs npm)
+
+no-npm:
+	@test -e $(VENDOR) || echo "screen-assets: no npm here, so the host screen has no charts: install Node.js 20 or newer"
+
+$(VENDOR): $(SCREEN)/package-lock.json $(SCREEN)/vendor.mjs
+	cd $(SCREEN) && npm ci --silent && npm run --silent vendor
+	@touch $@
+
+demo: $(INSTALLED) screen-assets ## a whole live-commerce session on this machine; ARGS="--seconds 30 --json"
 	$(BIN)/livepulse demo $(ARGS)
 
-test: $(INSTALLED) ## the whole suite, fast tests first; ARGS="tests/streams -x"
+test: $(INSTALLED) screen-assets ## the whole suite, fast tests first; ARGS="tests/streams -x"
 	$(BIN)/pytest $(ARGS)
 
 check: $(INSTALLED) ## style, types, layers, and contracts against the published ones
@@ -41,6 +52,9 @@ check: $(INSTALLED) ## style, types, layers, and contracts against the published
 
 bench: $(INSTALLED) ## measure events per second; ARGS=--json
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(INSTALLED) ## every fault on a cluster of three brokers; ARGS="--runs 2 --only zombie --json"
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (needs Java 17 and Maven); ARGS="--port 9192"
 	$(KAFKA) start $(ARGS)

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Starts and stops one Apache Kafka broker (KRaft, its own controller) on loopback.
+"""Starts and stops an Apache Kafka (KRaft) on loopback: one broker, or a cluster of several.
 
 Needs Linux, Java 17 and, the first time, Maven, which fetches the jars that ``pom.xml`` names.
 ``--dir`` holds what the broker keeps: records, ``server.properties``, ``kafka.log``, ``kafka.pid``.
+With ``--brokers 3`` each broker is a process of its own on the ports from ``--port`` on, and keeps
+its own in ``--dir``/1 to 3: kill, pause or start again any of them by its pid.
 """
 # ruff: noqa: S603, T201  every command starts with a program from needed(); a script may print
 
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -34,15 +37,41 @@ JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 PACKAGES = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
 
 
+@dataclass(frozen=True)
+class Broker:
+    """One broker, its own controller: its number, its port for clients, how many there are."""
+
+    directory: Path
+    port: int
+    node: int = 1
+    brokers: int = 1
+
+    def controllers(self) -> list[str]:
+        """Return ``node@host:port`` of every controller; a cluster agrees on them once."""
+        if self.brokers == 1:
+            return [f"1@{HOST}:{free_port()}"]
+        agreed = self.directory.parent / "controllers"
+        if not agreed.exists():
+            ports = free_ports(self.brokers)
+            voters = [f"{node}@{HOST}:{port}" for node, port in enumerate(ports, 1)]
+            self.directory.mkdir(parents=True, exist_ok=True)
+            mine = self.directory / "controllers"
+            mine.write_text("\n".join(voters))
+            with contextlib.suppress(FileExistsError):  # another broker was quicker
+                agreed.hardlink_to(mine)
+        return agreed.read_text().split()
+
+
 def main() -> None:
     """Run the command that the arguments name."""
     options = arguments()
     directory = options.dir.resolve()
     match options.command:
         case "start" if options.foreground:
-            serve(directory, port=options.port)
+            serve(brokers(options)[0])
         case "start":
-            start(directory, port=options.port)
+            start(brokers(options))
+            status(directory)
         case "stop":
             stop(directory)
         case "status":
@@ -51,80 +80,113 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="One Kafka broker on loopback.")
+    parser = argparse.ArgumentParser(description="Kafka on loopback.")
     parser.add_argument("command", choices=["start", "stop", "status"])
     parser.add_argument("--dir", type=Path, default=HERE / "run", help="what the broker keeps")
     parser.add_argument("--port", type=int, default=9092, help="where clients connect (start only)")
+    parser.add_argument(
+        "--brokers",
+        type=int,
+        default=1,
+        help="so many make a cluster, on the ports from --port on (start only)",
+    )
+    parser.add_argument("--only", type=int, help="start this broker of the cluster, from 1 on")
     parser.add_argument(
         "--foreground",
         action="store_true",
         help="start, say when it answers, and stop it on Ctrl-C, SIGTERM or the parent's end",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.foreground and options.brokers > 1 and options.only is None:
+        parser.error("--foreground runs one broker: say which with --only")
+    return options
+
+
+def brokers(options: argparse.Namespace) -> list[Broker]:
+    """Return the brokers that the options ask for."""
+    directory, count = options.dir.resolve(), options.brokers
+    if count == 1:
+        return [Broker(directory, options.port)]
+    every = [
+        Broker(directory / str(node), options.port + node - 1, node, count)
+        for node in range(1, count + 1)
+    ]
+    return [broker for broker in every if options.only in (None, broker.node)]
 
 
 # --- commands --------------------------------------------------------------------------------
 
 
-def start(directory: Path, *, port: int) -> None:
-    """Leave a broker running in the background; do nothing when one runs already."""
-    if running_pid(directory) is None:
-        broker = launch(directory, port=port)
-        try:
-            wait_until_it_answers(broker, directory, port=port)
-        except BaseException:
-            end(broker.pid, gone=lambda: broker.poll() is not None)
-            raise
-    status(directory)
+def start(wanted: list[Broker]) -> None:
+    """Leave brokers running in the background; one that runs already is left alone."""
+    missing = [broker for broker in wanted if running_pid(broker.directory) is None]
+    launched: list[subprocess.Popen[bytes]] = []
+    try:
+        launched.extend(launch(broker) for broker in missing)
+        for broker, process in zip(missing, launched, strict=True):
+            wait_until_it_answers(process, broker)
+    except BaseException:
+        for process in launched:
+            end(process.pid, gone=lambda process=process: process.poll() is not None)  # type: ignore[misc]
+        raise
 
 
-def serve(directory: Path, *, port: int) -> None:
+def serve(broker: Broker) -> None:
     """Run a broker until Ctrl-C, SIGTERM or the end of the process that started this one."""
+    directory = broker.directory
     if running_pid(directory) is not None:
         sys.exit(f"a broker runs in {directory} already: stop it, or choose another --dir")
     end_with_parent(signal.SIGTERM)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    broker = launch(directory, port=port, first=lambda: end_with_parent(signal.SIGKILL))
+    process = launch(broker, first=lambda: end_with_parent(signal.SIGKILL))
     try:
-        wait_until_it_answers(broker, directory, port=port)
+        wait_until_it_answers(process, broker)
         status(directory)
-        broker.wait()
-        sys.exit(f"Kafka ended by itself with code {broker.returncode}\n{log_tail(directory)}")
+        process.wait()
+        sys.exit(f"Kafka ended by itself with code {process.returncode}\n{log_tail(directory)}")
     finally:
-        end(broker.pid, gone=lambda: broker.poll() is not None)
+        end(process.pid, gone=lambda: process.poll() is not None)
 
 
 def stop(directory: Path) -> None:
-    """End the broker of ``directory``, that process and no other."""
-    pid = running_pid(directory)
-    if pid is not None:
-        end(pid, gone=lambda: running_pid(directory) is None)
-    (directory / "kafka.pid").unlink(missing_ok=True)
+    """End the brokers of ``directory``, these processes and no others."""
+    for home in homes(directory):
+        pid = running_pid(home)
+        if pid is not None:
+            end(pid, gone=lambda home=home: running_pid(home) is None)  # type: ignore[misc]
+        (home / "kafka.pid").unlink(missing_ok=True)
     print(f"Kafka is stopped ({directory})")
 
 
 def status(directory: Path) -> None:
-    """Say whether the broker runs, and where; exit with 1 when it does not."""
-    if running_pid(directory) is None:
+    """Say which brokers run, and where; exit with 1 when none does."""
+    running = [home for home in homes(directory) if running_pid(home) is not None]
+    if not running:
         sys.exit(f"Kafka does not run in {directory}")
-    pid, address = (directory / "kafka.pid").read_text().split()
-    print(f"Kafka runs on {address} (pid {pid}, {directory})", flush=True)
+    for home in running:
+        pid, address = (home / "kafka.pid").read_text().split()
+        print(f"Kafka runs on {address} (pid {pid}, {home})", flush=True)
+
+
+def homes(directory: Path) -> list[Path]:
+    """Return the directories of the brokers that were started in ``directory``."""
+    found = (directory.glob(pattern) for pattern in ("kafka.pid", "[0-9]*/kafka.pid"))
+    return sorted(file.parent for files in found for file in files)
 
 
 # --- the process -----------------------------------------------------------------------------
 
 
-def launch(
-    directory: Path, *, port: int, first: Callable[[], None] | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a broker in ``directory``, formatted if new; ``first`` runs in the new process."""
-    refuse_taken_port(port)
-    settings = write_settings(directory, port=port)
+def launch(broker: Broker, *, first: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+    """Start a broker in its directory, formatted if new; ``first`` runs in the new process."""
+    directory = broker.directory
+    refuse_taken_port(broker.port)
+    settings = write_settings(broker)
     if not (directory / "data/meta.properties").exists():
         format_data(settings)
-    with (directory / "kafka.log").open("wb") as log:
-        broker = subprocess.Popen(
+    with (directory / "kafka.log").open("ab") as log:
+        process = subprocess.Popen(
             java("kafka.Kafka", settings),
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -133,17 +195,27 @@ def launch(
             start_new_session=True,
             preexec_fn=first,  # noqa: PLW1509  this process has one thread
         )
-    (directory / "kafka.pid").write_text(f"{broker.pid} {HOST}:{port}\n")
-    return broker
+    (directory / "kafka.pid").write_text(f"{process.pid} {HOST}:{broker.port}\n")
+    return process
 
 
-def write_settings(directory: Path, *, port: int) -> Path:
+def write_settings(broker: Broker) -> Path:
     """Fill in the template and return the path of the result."""
-    directory.mkdir(parents=True, exist_ok=True)
+    broker.directory.mkdir(parents=True, exist_ok=True)
     template = string.Template((HERE / "server.properties").read_text())
-    settings = directory / "server.properties"
+    settings = broker.directory / "server.properties"
+    controllers = broker.controllers()
+    copies = min(broker.brokers, 3)
     settings.write_text(
-        template.substitute(port=port, controller_port=free_port(), directory=directory)
+        template.substitute(
+            node=broker.node,
+            port=broker.port,
+            controllers=",".join(controllers),
+            controller_port=controllers[broker.node - 1].rpartition(":")[2],
+            copies=copies,
+            in_sync=max(copies - 1, 1),
+            directory=broker.directory,
+        )
     )
     return settings
 
@@ -170,12 +242,13 @@ def java(*main_class_and_arguments: str | Path) -> list[str | Path]:
     ]
 
 
-def wait_until_it_answers(broker: subprocess.Popen[bytes], directory: Path, *, port: int) -> None:
+def wait_until_it_answers(process: subprocess.Popen[bytes], broker: Broker) -> None:
     """Return when clients can use the broker; exit with its last words when it fails to start."""
     deadline_s = time.monotonic() + START_LIMIT_S
-    while not answers(port):
-        if broker.poll() is not None or time.monotonic() > deadline_s:
-            sys.exit(f"Kafka did not start on {HOST}:{port}\n{log_tail(directory)}")
+    while not answers(broker.port):
+        if process.poll() is not None or time.monotonic() > deadline_s:
+            where = f"{HOST}:{broker.port}"
+            sys.exit(f"Kafka did not start on {where}\n{log_tail(broker.directory)}")
         time.sleep(0.1)
 
 
@@ -275,8 +348,14 @@ def needed(program: str) -> str:
 
 def free_port() -> int:
     """Return a port of loopback that nobody listens on now."""
-    with socket.create_server((HOST, 0)) as server:
-        return int(server.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many different ports of loopback that nobody listens on now."""
+    with contextlib.ExitStack() as taken:
+        servers = [taken.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [int(server.getsockname()[1]) for server in servers]
 
 
 def refuse_taken_port(port: int) -> None:
