@@ -5,8 +5,8 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.types import TP
@@ -15,14 +15,22 @@ from yarl import URL
 from agents import redis_client
 from agents.budget import RedisBudget
 from agents.decoders import decoders
+from agents.exposition import Connected, Exposition
 from agents.host_log import HostLog
 from agents.keys import Keys
+from agents.lag import Lags
 from agents.lane import LaneTransport
+from agents.log_ends import LogEnds
 from agents.meters import Meters
 from agents.parts import Parts
-from agents.settings import Settings
+from agents.redis_meter import RedisMeter
+from agents.settings import Settings, SettingsError
 from agents.tasks import TaskSet
 from agents.views import Views
+from agents.vitals import Vitals
+
+if TYPE_CHECKING:  # an optional dependency
+    from opentelemetry.trace import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +40,27 @@ COLLECT_EVERY_S = 5.0
 STOP_WITHIN_S = 6.0
 
 
+class Boot(faust.App.BootStrategy):  # type: ignore[misc] # faust is untyped
+    """What Faust starts: not its producer, which nobody uses and which knows no credentials."""
+
+    enable_kafka_producer = False
+
+
 class App(faust.App):  # type: ignore[misc] # faust is untyped
     """Faust's app on our lane."""
 
+    BootStrategy = Boot
     settings: Settings
+    #: Called once the event loop runs, before anything is connected.
+    on_alive: Callable[[], None] = staticmethod(lambda: None)
+
+    async def on_start(self) -> None:
+        """Start."""
+        self.on_alive()
+        await super().on_start()
 
     def _new_transport(self) -> LaneTransport:
-        transport = LaneTransport([URL(f"kafka://{self.settings.kafka_bootstrap}")], self)
+        transport = LaneTransport(broker_urls(self.settings), self)
         transport.settings = self.settings
         return transport
 
@@ -60,11 +82,18 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.meters = Meters()
+        self.vitals = Vitals(settings, "worker")
+        self.redis_meter = RedisMeter()
         self.app = new_app(settings)
+        self.app.on_alive = self._on_alive
         self.host_topic = settings.topic_of("SessionStarted")
         self.totals_topic = settings.topic_of("window-totals")
         self.decoders = decoders(settings)
         self.viewer_topics = tuple(t for t in sorted(self.decoders) if t != self.host_topic)
+        topics = (*self.viewer_topics, self.host_topic, self.totals_topic)
+        self.exposition = Exposition(self.meters, self.redis_meter, topics)
+        self._client = redis_client.connect(settings)
+        self._tracer = _connect_tracer(settings) if settings.tracing else None
         self._tasks: TaskSet | None = None
         self._background: list[asyncio.Task[None]] = []
         self._views: Views | None = None
@@ -88,6 +117,18 @@ class Worker:
         """
         gc.collect(1)
         gc.freeze()
+
+    def _on_alive(self) -> None:
+        self._run_beside("the event loop's timer", self.vitals.beat())
+        self._run_beside("the look at Redis", self.redis_meter.keep_asking(self._client))
+
+    def _run_beside(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._background.append(asyncio.create_task(work, name=name))
+
+    def dead(self) -> Iterator[str]:
+        """Name what should run for ever and does not; a task's end ends the process by itself."""
+        if not self.app.should_stop:
+            yield from (one.get_name() for one in list(self._background) if one.done())
 
     def _agent(self, topic: str, *, name: str) -> Any:
         channel = self.app.topic(topic, key_type=None, value_serializer="raw", acks=False)
@@ -113,8 +154,12 @@ class Worker:
 
     async def _on_assigned(self, _app: object, assigned: set[TP], **_: Any) -> None:
         if self._tasks is None:
-            self._tasks = TaskSet(self._parts())
+            parts = self._parts()
+            self._connect(parts)
+            self._tasks = TaskSet(parts, is_ending=lambda: self.app.should_stop)
         await self._tasks.assign(assigned)
+        if self.exposition.connected is not None:
+            self.exposition.connected.ends.ask_soon()
 
     async def _on_revoked(self, _app: object, _revoked: set[TP], **_: Any) -> None:
         if self._tasks is not None:
@@ -130,12 +175,19 @@ class Worker:
         if self._tasks is not None:
             self._tasks.show_again()
 
+    def _connect(self, parts: Parts) -> None:
+        """Let the metrics see what the worker has now."""
+        self.meters.partitions = parts.partitions
+        lags = Lags(parts)
+        ends = LogEnds(self.settings, lags.places, lags.note_lost)
+        ends.start()
+        self.exposition.connected = Connected(parts, lags, ends)
+
     def _parts(self) -> Parts:
-        settings = self.settings
-        client = redis_client.connect(settings)
+        settings, client, meter = self.settings, self._client, self.redis_meter
         keys = Keys(settings.redis_prefix)
-        self._views = Views(client, keys, on_recovered=self._show_again)
-        self._background.append(asyncio.create_task(self._views.run()))
+        self._views = Views(client, keys, on_recovered=self._show_again, meter=meter)
+        self._run_beside("the writer of the views", self._views.run())
         return Parts(
             settings=settings,
             partitions=self.app.consumer.topic_partitions(self.totals_topic) or settings.partitions,
@@ -145,10 +197,22 @@ class Worker:
             decoders=self.decoders,
             lane=self.app.consumer,
             host_log=HostLog(self.decoders[self.host_topic], settings.policy),
-            budget=RedisBudget(client, keys),
+            budget=RedisBudget(client, keys, meter=meter),
             views=self._views,
             meters=self.meters,
+            tracer=self._tracer,
         )
+
+
+def _connect_tracer(settings: Settings) -> "Tracer":
+    try:
+        from agents import tracing  # noqa: PLC0415 - an optional dependency, loaded when it is used
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "LIVEPULSE_TRACING", f"needs OpenTelemetry: {error}",
+            source="settings", fix="pip install 'livepulse[tracing]', or leave it off",
+        ) from error  # fmt: skip
+    return tracing.connect(settings)
 
 
 def _end_hard() -> None:
@@ -157,12 +221,17 @@ def _end_hard() -> None:
     os._exit(0)
 
 
+def broker_urls(settings: Settings) -> list[URL]:
+    """Return the brokers as Faust names them; our clients take them from the settings."""
+    return [URL(f"kafka://{one.strip()}") for one in settings.kafka_bootstrap.split(",")]
+
+
 def new_app(settings: Settings) -> App:
     """Return a Faust app that does group membership, agents and lifecycle, and nothing else."""
     App.settings = settings
     return App(
         settings.app_id,
-        broker=f"kafka://{settings.kafka_bootstrap}",
+        broker=broker_urls(settings),
         store="memory://",
         web_enabled=False,
         topic_allow_declare=False,

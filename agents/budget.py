@@ -16,6 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from agents.keys import BUDGET_KEPT_MS, KEPT_MS, Keys
+from agents.redis_client import reason
+from agents.redis_meter import RedisMeter
 from streams.budget import Answer, Release, Reservation
 
 log = logging.getLogger(__name__)
@@ -41,9 +43,16 @@ class RedisBudget:
     """
 
     def __init__(
-        self, client: Redis, keys: Keys, *, timeout_s: float = 0.5, pause_s: float = 1.0
+        self,
+        client: Redis,
+        keys: Keys,
+        *,
+        timeout_s: float = 0.5,
+        pause_s: float = 1.0,
+        meter: RedisMeter | None = None,
     ) -> None:
         self.failures = 0
+        self._meter = meter or RedisMeter()
         self._client = client
         self._keys = keys
         self._timeout_s = timeout_s
@@ -83,8 +92,9 @@ class RedisBudget:
         if not requests or loop.time() < self._closed_until:
             return [None] * len(requests)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                replies = await self._run(requests)
+            with self._meter.timed("budget"):
+                async with asyncio.timeout(self._timeout_s):
+                    replies = await self._run(requests)
         except (RedisError, OSError) as error:  # OSError: also the timeout
             self._closed_until = loop.time() + self._pause_s
             replies = [error] * len(requests)
@@ -119,7 +129,7 @@ class RedisBudget:
         if error is not None:
             self.failures += 1
             if not self._down:
-                log.warning("coupon budget: Redis fails, coupons pause: %r", error)
+                log.warning("coupon budget: Redis fails, coupons pause: %s", reason(error))
         elif self._down:
             log.info("coupon budget: Redis answers again")
         self._down = error is not None

@@ -5,6 +5,7 @@ third of the time, and the event loop goes on meanwhile.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -18,19 +19,25 @@ _READ_AHEAD_KB = 32 << 10
 #: A broker that was just elected leader may not know the end yet; librdkafka asks again so long.
 _END_S = 60.0
 
+#: Is told how many offsets are left, and how many keys were read.
+Progress = Callable[[int, int], None]
 
-async def read_changelog(settings: Settings, partition: int) -> dict[bytes, bytes]:
+
+async def read_changelog(
+    settings: Settings, partition: int, on_progress: Progress = lambda _left, _keys: None
+) -> dict[bytes, bytes]:
     """Return the newest value of each key, up to the end as it stands now.
 
     To be called when the partition's writer is fenced. Ends by the position rather than by a
     last record, so transaction markers and compacted tails do not matter. Raises KafkaException
-    when the partition cannot be read; brokers that are away are waited for.
+    when the partition cannot be read; brokers that are away are waited for. ``on_progress`` is
+    called in another thread.
     """
     place = TopicPartition(settings.topic_of("state"), partition, OFFSET_BEGINNING)
-    return await asyncio.to_thread(_read, settings, place)
+    return await asyncio.to_thread(_read, settings, place, on_progress)
 
 
-def _read(settings: Settings, place: TopicPartition) -> dict[bytes, bytes]:
+def _read(settings: Settings, place: TopicPartition, on_progress: Progress) -> dict[bytes, bytes]:
     consumer = Consumer(
         settings.confluent_config()
         | {
@@ -45,18 +52,19 @@ def _read(settings: Settings, place: TopicPartition) -> dict[bytes, bytes]:
         }
     )
     try:
-        return _newest(consumer, place)
+        return _newest(consumer, place, on_progress)
     finally:
         consumer.close()
 
 
-def _newest(consumer: Consumer, place: TopicPartition) -> dict[bytes, bytes]:
+def _newest(consumer: Consumer, place: TopicPartition, on_progress: Progress) -> dict[bytes, bytes]:
     _, end = consumer.get_watermark_offsets(place, timeout=_END_S)
     consumer.assign([place])
     newest: dict[bytes, bytes | None] = {}
     reached = 0
     while reached < end:
-        for message in consumer.consume(_BATCH, timeout=_POLL_S):
+        messages = consumer.consume(_BATCH, timeout=_POLL_S)
+        for message in messages:
             error = message.error()
             if error is None:
                 newest[message.key()] = message.value()
@@ -64,4 +72,6 @@ def _newest(consumer: Consumer, place: TopicPartition) -> dict[bytes, bytes]:
                 reached = message.offset()
             elif not error.retriable():
                 raise KafkaException(error)
+        if messages:
+            on_progress(max(end - messages[-1].offset(), 0), len(newest))
     return {key: value for key, value in newest.items() if value is not None}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # settings.py calls this module
 _LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|::1)$")
 _TOPIC = re.compile(r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$")
 _HIGHEST_PORT = 65_535
+_SHORTEST_KEY = 32
 
 
 class Problem(NamedTuple):
@@ -30,6 +31,7 @@ def problems(settings: "Settings") -> Iterator[Problem]:
     yield from _sasl(settings)
     yield from _kafka_tls(settings)
     yield from _redis(settings)
+    yield from _pseudonyms(settings)
     yield from _topics(settings)
     yield from _policy(settings)
 
@@ -111,6 +113,14 @@ def _redis(settings: "Settings") -> Iterator[Problem]:
     if settings.redis_password is not None and url.password is not None:
         fix = "keep LIVEPULSE_REDIS_PASSWORD and take the password out of the address"
         yield Problem("redis_password", "is also given inside LIVEPULSE_REDIS_URL", fix)
+
+
+def _pseudonyms(settings: "Settings") -> Iterator[Problem]:
+    key = settings.pseudonym_key
+    if key is not None and len(key) < _SHORTEST_KEY:
+        problem = f"{len(key)} characters can be guessed"
+        fix = f"use {_SHORTEST_KEY} random ones or more: openssl rand -hex 32"
+        yield Problem("pseudonym_key", problem, fix)
 
 
 def _pair(key: str, partner: str, settings: "Settings") -> Iterator[Problem]:

@@ -70,7 +70,8 @@ class TriggerConsumer:
 
     ``group`` is the consumer group of your service; ``clock`` returns epoch seconds;
     ``remember`` is how many trigger ids are kept to tell repeats. ``sieve`` and ``unreadable``
-    count what was held back. Raises agents.admin.Unreachable when no broker answers.
+    count what was held back. Raises agents.admin.Unreachable when no broker answers,
+    agents.admin.Refused when a trigger topic is not there or not for this user.
     """
 
     def __init__(
@@ -154,5 +155,13 @@ def _connect(settings: Settings, *, group: str) -> Any:
         allow_auto_create_topics=False,
     )
     names = ("CouponTrigger", "RecommendationTrigger")
-    consumer.subscribe(topics=sorted({settings.topic_of(name) for name in names}))
+    topics = sorted({settings.topic_of(name) for name in names})
+    for topic in topics:
+        if not consumer.partitions_for_topic(topic):
+            consumer.close()
+            raise admin.Refused(
+                f"there is no topic {topic}, or this user may not read it; make it with: livepulse"
+                " topics create; what a user needs says: livepulse topics acls"
+            )
+    consumer.subscribe(topics=topics)
     return consumer

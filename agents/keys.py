@@ -17,6 +17,13 @@ p:{s}:hours                               zset    26 h     the hours that have r
 p:{s}:churn                               hash    26 h     viewer id -> ChurnRow
 p:{s}:risks                               zset    26 h     viewer id by probability, highest 200
 p:{s}:triggers                            zset    26 h     trigger JSON by decided_at, last 200
+p:{s}:shelf                               string  26 h     Shelf: what the host says
+p:{s}:glance                              hash    26 h     partition -> Glance of that task
+p:{s}:sent:<kind>                         zset    26 h     trigger id by decided_at
+p:{s}:<outcome>:<kind>                    set     26 h     ids of the triggers that came to this
+p:{s}:revenue:<kind>                      hash    26 h     order id -> minor units, if it named one
+p:{s}:held:<reason>                       set     26 h     ids of the decisions against sending
+p:{s}:markers                             zset    26 h     Marked JSON by time, last 500
 p:{s}:changed                             pub/sub          {"session_id", "kinds"} after a write
 p:writer:<id>                             string  26 h     there while Redis keeps what we wrote
 ========================================  ======  =======  ====================================
@@ -37,6 +44,9 @@ RISKS_SHOWN = 50
 #: Several workers add and trim, and viewers leave: spare ones behind the top 50 fill the gaps.
 RISKS_KEPT = 200
 TRIGGERS_KEPT = 200
+MARKERS_KEPT = 500
+#: More ids than a session has, so that a count is right; and yet an end.
+SENT_KEPT = 2_000_000
 
 
 class Keys(Struct, frozen=True):
@@ -85,6 +95,34 @@ class Keys(Struct, frozen=True):
     def triggers(self, session_id: str) -> str:
         """Name a sorted set: adding the same trigger again changes nothing."""
         return self._of(session_id, "triggers")
+
+    def shelf(self, session_id: str) -> str:
+        """Name what the host says of the session."""
+        return self._of(session_id, "shelf")
+
+    def glance(self, session_id: str) -> str:
+        """Name what the tasks say of the session, a field for each."""
+        return self._of(session_id, "glance")
+
+    def sent(self, session_id: str, kind: str) -> str:
+        """Name the triggers of a kind: ids by time, so that a stretch of it can be counted."""
+        return self._of(session_id, f"sent:{kind}")
+
+    def outcome(self, session_id: str, kind: str, outcome: str) -> str:
+        """Name the triggers of a kind that came to this: a set, so that repeats do not count."""
+        return self._of(session_id, f"{outcome}:{kind}")
+
+    def revenue(self, session_id: str, kind: str) -> str:
+        """Name the paid orders that named a trigger of this kind."""
+        return self._of(session_id, f"revenue:{kind}")
+
+    def held(self, session_id: str, reason: str) -> str:
+        """Name the decisions against sending, for one reason."""
+        return self._of(session_id, f"held:{reason}")
+
+    def markers(self, session_id: str) -> str:
+        """Name what is marked on the timeline."""
+        return self._of(session_id, "markers")
 
     def changed(self, session_id: str) -> str:
         """Name the channel that announces writes."""

@@ -6,6 +6,7 @@ until its task is ready (and while it has too much waiting), input offsets are c
 task's transaction and not by Faust, and only committed records are read.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -31,6 +32,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust i
         return aiokafka.AIOKafkaConsumer(
             **settings.aiokafka_config(),
             group_id=settings.app_id,
+            group_instance_id=settings.kafka_group_instance_id,
             client_id=settings.app_id,
             partition_assignment_strategy=[self._assignor],
             isolation_level="read_committed",
@@ -54,6 +56,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         self._open: set[TP] = set()
         self._places: dict[TP, tuple[int, int]] = {}  # position, end
         self._handed: dict[TP, int] = {}  # the offset after the newest record handed over
+        self._fetch: asyncio.Future[Any] | None = None
 
     def _new_consumer_thread(self) -> LaneThread:
         return LaneThread(self, loop=self.loop, beacon=self.beacon)
@@ -89,7 +92,18 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         if not wanted:  # an empty set would mean all of them
             await self.sleep(0.01)
             return {}
-        return await super()._getmany(active_partitions=wanted, timeout=min(timeout, 0.1))
+        self._fetch = asyncio.ensure_future(
+            super()._getmany(active_partitions=wanted, timeout=min(timeout, 0.1))
+        )
+        return await asyncio.shield(self._fetch)
+
+    async def _end_fetch(self) -> None:
+        """Wait for the fetch that goes on in the thread when its caller was cancelled.
+
+        Nobody gets what it brings. If it ended after a rewind, these records would be skipped.
+        """
+        if self._fetch is not None:
+            await asyncio.wait([self._fetch])
 
     async def _commit(self, offsets: dict[TP, int]) -> bool:
         """Commit nothing: offsets go with the task's transaction."""
@@ -99,6 +113,10 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         """Tell whether everything up to the partition's end, as last fetched, was received."""
         position, end = self._places.get(tp, (0, None))
         return end is not None and position >= end and received >= self._handed.get(tp, 0)
+
+    def position(self, tp: TP) -> int | None:
+        """Return how far a partition was read, markers included; None while it is held back."""
+        return self._places.get(tp, (None, 0))[0]
 
     def _note_places(self) -> None:
         """Note the positions while no fetch is under way: all before them was handed over.
@@ -131,6 +149,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def rewind(self, tp: TP, offset: int | None) -> None:
         """Read a partition from an offset on; ``None``: from its beginning."""
+        await self._end_fetch()
         self._places.pop(tp, None)
         self._handed.pop(tp, None)
         if offset is None:
@@ -141,7 +160,7 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
 
 
 class LaneTransport(driver.Transport):  # type: ignore[misc]
-    """The transport that the app uses; Faust's own producer stays idle."""
+    """The transport that the app uses; Faust's own producer is never started."""
 
     Consumer = LaneConsumer
     settings: Settings

@@ -1,162 +1,158 @@
-"""The worker's own numbers: plain integers on the hot path, Prometheus at the scrape.
+"""What a worker counts: plain integers, written on the event loop, read by any thread.
 
-No session, viewer or product is a label: those numbers are in the tables.
+``agents.exposition`` turns them into Prometheus' form at the scrape. No session, viewer or
+product is a label: those numbers are in the tables.
 """
 
-from bisect import bisect_left
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
+from aiokafka.errors import ProducerFenced
 
+from agents.histogram import AGE_S, FINAL_S, REBALANCE_S, Histogram
+from agents.task_meter import TaskMeter
 from schemas.codec import Rejection
-from schemas.events import TOPICS, Event
+from schemas.events import EVENT_TYPES, TOPICS, Event
+from streams.budget import Answer
+from streams.choices import REASONS
 from streams.records import Arrival
 from streams.results import Results
 
-#: Seconds; the objective of 2 s stands on an edge.
-BUCKETS = (
-    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0,
+#: Why a record can be refused; see ``schemas.codec``, ``streams.admission``, ``streams.apply``.
+REFUSALS = (
+    "invalid_json", "invalid_utf8", "invalid_field", "missing_field", "unknown_type", "too_large",
+    "null_value", "invalid_envelope", "wrong_partition", "wrong_currency", "future", "too_old",
 )  # fmt: skip
+RESULTS = ("coupons", "recommendations", "churn", "rows")
+ANSWERS: tuple[Answer, ...] = ("granted", "exhausted", "unavailable")
+DECISIONS = [
+    *((kind, "sent", "sent") for kind in ("coupon", "recommendation")),
+    *((kind, "suppressed", why) for kind in ("coupon", "recommendation") for why in REASONS),
+]
 
-
-_event_of = itemgetter(0)
+_NEVER = 1 << 62
 _HOST_TYPES = frozenset(TOPICS["live.host"])
 
 
-class Histogram:
-    """Counts per bucket; the last one is for all that is longer."""
+class Meters:
+    """Everything that the tasks of one worker count."""
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one observation."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.sum += seconds
-
-    def family(self, name: str, text: str) -> HistogramMetricFamily:
-        """Return the histogram as Prometheus wants it: cumulative."""
-        total, buckets = 0, []
-        for edge, count in zip((*BUCKETS, float("inf")), self.counts, strict=True):
-            total += count
-            buckets.append((floatToGoString(edge), total))  # type: ignore[no-untyped-call]
-        return HistogramMetricFamily(name, text, buckets=buckets, sum_value=self.sum)
-
-
-class Meters(Collector):
-    """Everything the worker counts."""
-
-    def __init__(self) -> None:
-        self.events: Counter[str] = Counter()
-        self.dead_letters: Counter[str] = Counter()
-        self.results: Counter[str] = Counter()
-        self.decisions: Counter[tuple[str, str]] = Counter()
+        # Every value of a closed set is there from the start, so that its first increment shows.
+        self.events = Counter({kind.__name__: 0 for kind in EVENT_TYPES})
+        self.dead_letters = Counter(dict.fromkeys(REFUSALS, 0))
+        self.results = Counter(dict.fromkeys(RESULTS, 0))
+        self.decisions = Counter(dict.fromkeys(DECISIONS, 0))
+        self.answers: Counter[str] = Counter(dict.fromkeys(ANSWERS, 0))
+        self.lost: Counter[str] = Counter()  # records by topic
         self.duplicates = 0
         self.unannounced = 0
+        self.late_totals = 0
         self.records_written = 0
-        self.tasks: set[int] = set()
+        self.bytes_written = 0
+        self.aborted = 0
+        self.fenced = 0
         self.commit_seconds = Histogram()
         self.trigger_seconds = Histogram()
-        self.restore_seconds: dict[int, float] = {}
-        self.restored_records: dict[int, int] = {}
+        self.age_seconds = Histogram(AGE_S)
+        self.final_seconds = Histogram(FINAL_S)
+        self.rebalance_seconds = Histogram(REBALANCE_S)
+        self.partitions = 0  # tasks that there must be, over all workers
+        self.tasks: dict[int, TaskMeter] = {}
+        self.is_assigned = False  # the newest assignment is restored and runs
+        self.was_assigned = False  # there was one before
+        self._lost_at_s = 0.0
 
-    def stepped(self, arrivals: Sequence[Arrival], results: Results, partition: int) -> None:
-        """Count what one step of the task of ``partition`` took in and gave out."""
-        self.events += applied(arrivals, results, partition)
+    # --- on the hot path ---------------------------------------------------------------------
+
+    def stepped(self, arrivals: Sequence[Arrival], results: Results, partition: int) -> int | None:
+        """Count what one step of the task of ``partition`` took in and gave out.
+
+        Returns the time of the oldest event, None when there was none.
+        """
+        counts, oldest_ms = tally(arrivals)
+        if results.refused or not _HOST_TYPES.isdisjoint(counts):
+            self._take_back(counts, arrivals, results, partition)
+        names = {kind.__name__: count for kind, count in counts.items()}
+        for name in results.duplicates:
+            names[name] -= 1
+        for name, count in names.items():
+            self.events[name] += max(count, 0)  # a host's repeat from elsewhere is taken back twice
         self.duplicates += len(results.duplicates)
         self.unannounced += results.unannounced
-        self.dead_letters.update(why.reason for _, why in results.refused)
-        self.decisions.update((d.kind, d.reason) for d in results.decisions)
-        for name in ("coupons", "recommendations", "churn"):
-            self.results[name] += len(getattr(results, name))
+        for decision in results.decisions:
+            self.decisions[decision.kind, decision.outcome, decision.reason] += 1
+        for _, why in results.refused:
+            self.dead_letters[why.reason] += 1
+        return oldest_ms
 
-    def committed(self, records: int, seconds: float, now_ms: int, waits_ms: Iterable[int]) -> None:
-        """Count a commit; ``waits_ms``: when the record arrived that made each trigger."""
+    def _take_back(
+        self,
+        counts: dict[type[Event], int],
+        arrivals: Sequence[Arrival],
+        results: Results,
+        partition: int,
+    ) -> None:
+        """Do not count events whose record was refused, nor those of the host twice.
+
+        All tasks apply an event of the host; it counts where its own partition is.
+        """
+        refused = {id(record) for record, _ in results.refused}
+        for event, record in arrivals:
+            kind = type(event)
+            if kind in counts:
+                elsewhere = kind in _HOST_TYPES and record.partition != partition
+                counts[kind] -= elsewhere or id(record) in refused
+
+    def committed(self, records: int, seconds: float, results: Results) -> None:
+        """Count a commit."""
         self.records_written += records
         self.commit_seconds.observe(seconds)
-        for arrived_ms in waits_ms:
-            self.trigger_seconds.observe(max(now_ms - arrived_ms, 0) / 1000)
+        for name in RESULTS:
+            self.results[name] += len(getattr(results, name))
 
-    def restored(self, partition: int, records: int, seconds: float) -> None:
-        """Note that a task is ready."""
-        self.tasks.add(partition)
-        self.restored_records[partition] = records
-        self.restore_seconds[partition] = seconds
+    # --- assignments ---------------------------------------------------------------------------
+
+    def begin(self, partition: int) -> TaskMeter:
+        """Note that a task starts here, and return what it counts with."""
+        self.tasks[partition] = TaskMeter(self, partition)
+        return self.tasks[partition]
 
     def released(self) -> None:
+        """Note that the worker gives its tasks up: they may come again, here or elsewhere."""
+        if self.is_assigned:
+            self._lost_at_s = time.monotonic()
+        self.is_assigned = False
+
+    def ended(self) -> None:
         """Note that the worker has no tasks any more."""
-        self.tasks.clear()
+        self.tasks = {}
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield the metrics for a scrape."""
-        yield _counter("livepulse_events", "Events applied", "type", self.events)
-        yield _counter("livepulse_dead_letters", "Records refused", "reason", self.dead_letters)
-        yield _counter("livepulse_results", "Results published", "kind", self.results)
-        decisions = CounterMetricFamily(
-            "livepulse_decisions", "Decisions by kind and reason", labels=["kind", "reason"]
-        )
-        for labels, count in self.decisions.items():
-            decisions.add_metric(labels, count)
-        yield decisions
-        for name, text, value in (
-            ("duplicates", "Events seen before, ignored", self.duplicates),
-            ("unannounced_events", "Events of sessions without SessionStarted", self.unannounced),
-            ("records_written", "Records committed", self.records_written),
-        ):
-            yield CounterMetricFamily(f"livepulse_{name}", text, value=value)
-        yield GaugeMetricFamily("livepulse_tasks", "Tasks that run here", value=len(self.tasks))
-        yield self.commit_seconds.family("livepulse_commit_seconds", "Duration of a commit")
-        yield self.trigger_seconds.family(
-            "livepulse_event_to_trigger_seconds",
-            "From the arrival of the record that made a trigger to its commit",
-        )
-        yield _gauge("livepulse_restore_seconds", "Last restore", self.restore_seconds)
-        yield _gauge("livepulse_restored_records", "Last restore", self.restored_records)
+    def assigned(self) -> None:
+        """Note that every task of the assignment is ready; there may be none."""
+        if self.was_assigned:
+            self.rebalance_seconds.observe(time.monotonic() - self._lost_at_s)
+        self.is_assigned = self.was_assigned = True
+
+    def gave_up(self, error: Exception) -> None:
+        """Note that a transaction failed; the process ends for it."""
+        self.aborted += 1
+        self.fenced += isinstance(error, ProducerFenced)
 
 
-def applied(arrivals: Sequence[Arrival], results: Results, partition: int) -> Counter[str]:
-    """Count by type the events of a step: not what was refused, not what was seen before.
+def tally(arrivals: Sequence[Arrival]) -> tuple[dict[type[Event], int], int | None]:
+    """Count events by type, and find the time of the oldest; what was refused has none.
 
-    All tasks apply an event of the host; it counts where its own partition is.
+    One plain loop: the library's counters cost more to set up than a step of some events does.
     """
-    counts: Counter[type[Event | Rejection]] = Counter(map(type, map(_event_of, arrivals)))
-    by_name = Counter({kind.__name__: n for kind, n in counts.items() if kind is not Rejection})
-    if not _HOST_TYPES.isdisjoint(counts):
-        by_name.subtract(
-            type(event).__name__
-            for event, record in arrivals
-            if type(event) in _HOST_TYPES and record.partition != partition
-        )
-    if results.refused:  # events whose key is on the wrong partition
-        refused = {id(record) for record, _ in results.refused}
-        by_name.subtract(
-            type(event).__name__
-            for event, record in arrivals
-            if type(event) is not Rejection and id(record) in refused
-        )
-    by_name.subtract(results.duplicates)
-    return +by_name
-
-
-def _counter(name: str, text: str, label: str, counts: Counter[str]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=[label])
-    for value, count in counts.items():
-        family.add_metric([value], count)
-    return family
-
-
-def _gauge(name: str, text: str, values: dict[int, float] | dict[int, int]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=["partition"])
-    for partition, value in values.items():
-        family.add_metric([str(partition)], value)
-    return family
+    counts: dict[type[Event], int] = {}
+    oldest = _NEVER
+    for event, _ in arrivals:
+        kind = type(event)
+        if kind is not Rejection:
+            counts[kind] = counts.get(kind, 0) + 1  # type: ignore[index, arg-type]
+            ts = event.ts
+            if ts < oldest:  # noqa: PLR1730 - calling min() would cost as much as all the rest
+                oldest = ts
+    return counts, None if oldest == _NEVER else oldest

@@ -1,9 +1,11 @@
 """What the tasks of one worker share."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agents.budget import RedisBudget
+from agents.glances import Glances
 from agents.host_log import HostLog
 from agents.lane import LaneConsumer
 from agents.meters import Meters
@@ -15,6 +17,9 @@ from schemas.results import ConversionRow
 from streams import churn
 from streams.results import Results
 from streams.store import State
+
+if TYPE_CHECKING:  # an optional dependency
+    from opentelemetry.trace import Tracer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,8 @@ class Parts:
     budget: RedisBudget
     views: Views
     meters: Meters
+    glances: Glances = field(default_factory=Glances)
+    tracer: "Tracer | None" = None
 
     def show(self, results: Results, state: State) -> None:
         """Offer committed results to the views; never waits."""
@@ -42,6 +49,8 @@ class Parts:
             left=results.left,
             sessions=session_views(results.rows, state),
         )
+        self.views.erase(results.erased)
+        self.glances.show(state, self.views)
 
     def show_again(self, state: State) -> None:
         """Offer everything that a task's state knows: Redis has lost it, or never had it."""
@@ -53,6 +62,7 @@ class Parts:
             if visit.present and visit.at_risk
         ]
         self.views.offer(conversion=rows, churn=at_risk, sessions=session_views(rows, state))
+        self.glances.show_again(state, self.views)
 
 
 def session_views(rows: Iterable[ConversionRow], state: State) -> list[SessionView]:

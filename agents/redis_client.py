@@ -4,6 +4,7 @@ redis-py sends a command again after a timeout unless told not to. Nothing here 
 behind our back: the budget would wait too long, and the views try again by themselves.
 """
 
+import re
 from typing import Any
 
 import redis
@@ -18,6 +19,9 @@ from agents.settings import Settings
 #: For one connect, one reply, or one wait for a free connection; seconds.
 TIMEOUT_S = 2.0
 CONNECTIONS = 8
+
+#: How redis-py quotes the command of a pipeline that was refused.
+_COMMAND = re.compile(r"^Command # .* of pipeline caused error: ", re.DOTALL)
 
 
 def connect(settings: Settings) -> aioredis.Redis:
@@ -38,6 +42,11 @@ def connect(settings: Settings) -> aioredis.Redis:
 def connect_sync(settings: Settings) -> redis.Redis:
     """Return the same client for code without an event loop: the terminal view, ``doctor``."""
     return redis.Redis.from_url(retry=Retry(NoBackoff(), 0), **_options(settings))
+
+
+def reason(error: Exception) -> str:
+    """Say what went wrong without the command, whose arguments may name a viewer."""
+    return f"{type(error).__name__}: {_COMMAND.sub('', str(error))}"
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -23,12 +23,20 @@ __all__ = ["Settings", "SettingsError", "load", "load_with_origins"]
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+TokenAlgorithm = Literal["HS256", "RS256"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["auto", "json", "pretty"]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
 
-_SECRETS = {"kafka_sasl_password", "kafka_ssl_key_password", "redis_password"}
-_FILES = ("kafka_ssl_ca_file", "kafka_ssl_cert_file", "kafka_ssl_key_file", "redis_ssl_ca_file")
+_SECRETS = {
+    "kafka_sasl_password", "kafka_ssl_key_password", "redis_password", "pseudonym_key",
+    "screen_token_key",
+}  # fmt: skip
+_FILES = (
+    "kafka_ssl_ca_file", "kafka_ssl_cert_file", "kafka_ssl_key_file", "redis_ssl_ca_file",
+    "screen_token_key_file",
+)  # fmt: skip
 _URL_SECRET = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^&]*")
 _MASK = "***"
 
@@ -45,6 +53,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     kafka_ssl_cert_file: str | None = None
     kafka_ssl_key_file: str | None = None
     kafka_ssl_key_password: str | None = None
+    #: A worker's own name that stays over restarts (a pod's name): static membership. Its
+    #: partitions wait for it for ``session_timeout_s`` instead of moving to others and back.
+    kafka_group_instance_id: Name | None = None
     #: The demo's embedded broker writes transaction markers without a checksum.
     kafka_check_crcs: bool = True
 
@@ -53,6 +64,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     redis_password: str | None = None
     redis_ssl_ca_file: str | None = None
     redis_prefix: Name = "livepulse"
+
+    #: Viewer ids are replaced by pseudonyms made with it; another key makes other pseudonyms.
+    pseudonym_key: str | None = None
 
     app_id: Name = "livepulse"
     topic_prefix: str = "live."
@@ -66,6 +80,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: Port = 0
     metrics_host: str = "127.0.0.1"
     log_level: LogLevel = "INFO"
+    #: auto: pretty on a terminal, else one JSON object a line.
+    log_format: LogFormat = "auto"
+    #: Traces of the records that carry a W3C ``traceparent``; where they go says OpenTelemetry's
+    #: own OTEL_EXPORTER_OTLP_ENDPOINT.
+    tracing: bool = False
+
+    screen_host: str = "127.0.0.1"
+    screen_port: Port = 8090
+    #: The address that hosts type, if a proxy with TLS stands in between.
+    screen_url: str | None = None
+    screen_token_algorithm: TokenAlgorithm = "HS256"  # noqa: S105 - an algorithm, no secret
+    #: HS256: a secret of 32 characters or more, here or in the file. RS256: a PEM file.
+    screen_token_key: str | None = None
+    screen_token_key_file: str | None = None
 
     policy: Policy = Policy()
 

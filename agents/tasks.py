@@ -7,8 +7,9 @@ next owner goes on from the last one.
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
@@ -19,10 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class TaskSet:
-    """Starts, feeds and stops tasks as the group's assignment changes."""
+    """Starts, feeds and stops tasks as the group's assignment changes.
 
-    def __init__(self, parts: Parts) -> None:
+    ``is_ending`` tells whether the process has been asked to end.
+    """
+
+    def __init__(self, parts: Parts, *, is_ending: Callable[[], bool]) -> None:
         self._parts = parts
+        self._is_ending = is_ending
         self._tasks: dict[int, Task] = {}
         self._runs: dict[int, asyncio.Task[None]] = {}
 
@@ -37,6 +42,7 @@ class TaskSet:
         await self._open(tasks)
         self.show_again()
         self._runs = {p: asyncio.create_task(self._run(task)) for p, task in tasks.items()}
+        parts.meters.assigned()
 
     async def _open(self, tasks: dict[int, Task]) -> None:
         parts = self._parts
@@ -52,6 +58,7 @@ class TaskSet:
 
     async def revoke(self) -> None:
         """Commit and stop all tasks, and drop their state."""
+        self._parts.meters.released()
         self._parts.lane.hold_all()
         tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
@@ -60,12 +67,16 @@ class TaskSet:
         self._runs = {}
         for task in tasks.values():
             await task.close()
-        self._parts.meters.released()
+        self._parts.meters.ended()
 
     async def _run(self, task: Task) -> None:
         try:
             await task.run()
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ProducerFenced) and self._is_ending():
+                # Asked to end in the middle of a rebalance: the new owner did not wait for us.
+                log.warning("task %d has a new owner already", task.partition)
+                return
             log.critical("task %d failed: the process ends", task.partition, exc_info=True)
             logging.shutdown()
             os._exit(1)

@@ -50,7 +50,7 @@ def _event_types(*topics: str) -> tuple[str, ...]:
 FAMILIES = (
     Family(
         name="viewer events",
-        types=_event_types(*(topic for topic in TOPICS if topic != "live.host")),
+        types=_event_types(*(t for t in TOPICS if t not in {"live.host", "live.erasures"})),
         config=_WEEK | _ARRIVAL_TIME | _LARGE,
         why=(
             "the broker's own time, since a producer's clock must not decide what is deleted;"
@@ -62,6 +62,15 @@ FAMILIES = (
         types=_event_types("live.host"),
         config=_WEEK | _ARRIVAL_TIME | _LARGE,
         why="as viewer events, but keyed by session and read whole by every task, so kept apart",
+    ),
+    Family(
+        name="erasures",
+        types=_event_types("live.erasures"),
+        config=_WEEK | _ARRIVAL_TIME,
+        why=(
+            "as viewer events, but who may write here may make us forget, so kept apart; a week,"
+            " since the orders name who was erased"
+        ),
     ),
     Family(
         name="decisions",
@@ -91,12 +100,14 @@ FAMILIES = (
             "cleanup.policy": "compact",
             "min.cleanable.dirty.ratio": "0.1",
             "min.compaction.lag.ms": "60000",
+            "max.compaction.lag.ms": str(_DAY_MS),
         }
         | _SMALL_SEGMENTS
         | _LARGE,
         why=(
             "the changelog of the tasks: never deleted by age; small segments compacted early"
-            " keep a restore short; a minute of lag leaves the tail alone while a new owner reads"
+            " keep a restore short; a minute of lag leaves the tail alone while a new owner reads;"
+            " and within a day what was erased is gone from the log"
         ),
     ),
     Family(

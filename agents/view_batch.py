@@ -10,8 +10,20 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from agents.keys import HOURS_KEPT, KEPT_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
+from agents.keys import (
+    HOURS_KEPT,
+    KEPT_MS,
+    MARKERS_KEPT,
+    RISKS_KEPT,
+    SENT_KEPT,
+    TRIGGERS_KEPT,
+    Keys,
+    hour,
+)
 from schemas.results import ChurnRow, ConversionRow, Trigger
+from streams.glance import Glance
+from streams.journal import Became, Earned, Held, Marked, Note, Sent
+from streams.state import Shelf
 
 _encode = msgspec.json.Encoder().encode
 
@@ -28,7 +40,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
 
 
 #: What is offered to the views; None: the viewer has left.
-Value = ConversionRow | ChurnRow | Trigger | SessionView | None
+Value = ConversionRow | ChurnRow | Trigger | SessionView | Glance | Shelf | Note | None
 #: The kind, the session, then what tells values of the kind apart.
 Key = tuple[str | int, ...]
 
@@ -42,6 +54,7 @@ class Batch:
         self._fields: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._scores: defaultdict[str, dict[str | bytes, float]] = defaultdict(dict)
         self._caps: dict[str, int] = {}
+        self._members: defaultdict[str, set[str]] = defaultdict(set)
         self._lost_fields: defaultdict[str, list[str]] = defaultdict(list)
         self._lost_members: defaultdict[str, list[str]] = defaultdict(list)
         self._activity: dict[str, int] = {}
@@ -59,6 +72,10 @@ class Batch:
         """Add to a sorted set, of which only the ``keep`` highest stay."""
         self._scores[key][member] = score
         self._caps[key] = keep
+
+    def include(self, key: str, member: str) -> None:
+        """Add to a set."""
+        self._members[key].add(member)
 
     def drop_field(self, key: str, field: str) -> None:
         """Remove one field of a hash."""
@@ -85,7 +102,9 @@ class Batch:
         for key, scores in self._scores.items():
             pipe.zadd(key, scores)
             pipe.zremrangebyrank(key, 0, -self._caps[key] - 1)
-        for key in (*self._fields, *self._scores):
+        for key, members in self._members.items():
+            pipe.sadd(key, *members)
+        for key in (*self._fields, *self._scores, *self._members):
             pipe.pexpire(key, KEPT_MS)
         for key, gone in self._lost_fields.items():
             pipe.hdel(key, *gone)
@@ -114,6 +133,12 @@ def add(batch: Batch, key: Key, value: Value) -> None:
         name = batch.keys.triggers(session_id)
         batch.rank(name, _encode(value), value.decided_at, keep=TRIGGERS_KEPT)
         batch.announce(session_id, "triggers")
+    elif isinstance(value, Glance | Shelf):
+        _add_part(batch, session_id, value)
+        batch.announce(session_id, "glance")
+    elif isinstance(value, Note):
+        _add_note(batch, value)
+        batch.announce(session_id, "markers" if isinstance(value, Marked) else "triggers")
     else:
         _add_viewer(batch, session_id, str(key[2]), value)
         batch.announce(session_id, "churn")
@@ -130,6 +155,28 @@ def _add_row(batch: Batch, row: ConversionRow) -> None:
     batch.set_field(name, row.scope_id, value)
     if row.scope == "session":
         batch.set(batch.keys.total(row.session_id), value)
+
+
+def _add_part(batch: Batch, session_id: str, value: Glance | Shelf) -> None:
+    if isinstance(value, Glance):
+        batch.set_field(batch.keys.glance(session_id), str(value.partition), _encode(value))
+    else:
+        batch.set(batch.keys.shelf(session_id), _encode(value))
+
+
+def _add_note(batch: Batch, note: Note) -> None:
+    keys, session_id = batch.keys, note.session_id
+    match note:
+        case Sent(kind=kind, trigger_id=trigger_id, at=at):
+            batch.rank(keys.sent(session_id, kind), trigger_id, at, keep=SENT_KEPT)
+        case Became(kind=kind, outcome=outcome, trigger_id=trigger_id):
+            batch.include(keys.outcome(session_id, kind, outcome), trigger_id)
+        case Earned(kind=kind, order_id=order_id, amount=amount):
+            batch.set_field(keys.revenue(session_id, kind), order_id, b"%d" % amount)
+        case Held(reason=reason, decision_id=decision_id):
+            batch.include(keys.held(session_id, reason), decision_id)
+        case Marked(at=at):
+            batch.rank(keys.markers(session_id), _encode(note), at, keep=MARKERS_KEPT)
 
 
 def _add_viewer(batch: Batch, session_id: str, viewer_id: str, row: ChurnRow | None) -> None:

@@ -15,11 +15,16 @@ from uuid import uuid4
 import msgspec
 import redis
 from msgspec import Struct, convert
+from msgspec.structs import astuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from agents import view_erasure
 from agents.keys import HOUR_MS, KEPT_MS, RISKS_SHOWN, Keys
+from agents.redis_client import reason
+from agents.redis_meter import RedisMeter
 from agents.view_batch import Batch, Key, SessionView, Value, add
+from schemas.events import EVERY_SESSION
 from schemas.results import (
     ChurnRow,
     ConversionRow,
@@ -29,11 +34,15 @@ from schemas.results import (
     Trigger,
     Window,
 )
+from streams.glance import Glance
+from streams.journal import Note
+from streams.state import Shelf
 
 __all__ = [
     "SessionView",
     "Views",
     "count_at_risk",
+    "decode_trigger",
     "read_rows",
     "read_sessions",
     "read_top_risks",
@@ -71,15 +80,18 @@ class Views:
         on_recovered: Callable[[], None],
         flush_ms: int = 200,
         limit: int = LIMIT,
+        meter: RedisMeter | None = None,
     ) -> None:
         self.failures = 0
         self.dropped = 0
+        self._meter = meter or RedisMeter()
         self._client = client
         self._keys = keys
         self._on_recovered = on_recovered
         self._flush_s = flush_ms / 1000
         self._limit = limit
         self._pending: dict[Key, Value] = {}
+        self._erasures: dict[tuple[str, str], None] = {}  # session or "*", viewer
         self._down = False
         self._known = False
         self._me = keys.writer(uuid4().hex)
@@ -104,6 +116,28 @@ class Views:
         self._put((("viewer", *viewer), None) for viewer in left)
         self._put((("trigger", one.session_id, one.trigger_id), one) for one in triggers)
         self._put((("session", one.session_id), one) for one in sessions)
+
+    def tell(
+        self,
+        *,
+        glances: Iterable[Glance] = (),
+        shelves: Iterable[tuple[str, Shelf]] = (),
+        notes: Iterable[Note] = (),
+    ) -> None:
+        """Take over what only the host screen shows, as ``offer`` does; shelves by session."""
+        self._put((("glance", one.session_id, one.partition), one) for one in glances)
+        self._put((("shelf", session_id), shelf) for session_id, shelf in shelves)
+        self._put((("note", *astuple(one), type(one).__name__), one) for one in notes)
+
+    def erase(self, viewers: Iterable[tuple[str, str]]) -> None:
+        """Forget viewers, given as (session or ``*``, viewer): what waits, then what is there."""
+        for session_id, viewer_id in viewers:
+            self._erasures[session_id, viewer_id] = None
+            self._pending = {
+                key: value
+                for key, value in self._pending.items()
+                if not _is_of(key, value, session_id, viewer_id)
+            }
 
     async def run(self) -> None:
         """Write until ``stop`` is called."""
@@ -134,12 +168,26 @@ class Views:
         async with self._writing:
             while self._pending and await self._write(dict(islice(self._pending.items(), CHUNK))):
                 pass
+            while self._erasures and await self._erase(*next(iter(self._erasures))):
+                pass
+
+    async def _erase(self, session_id: str, viewer_id: str) -> bool:
+        """Erase a viewer; after a failure it stays to be done."""
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await view_erasure.erase(self._client, self._keys, session_id, viewer_id)
+        except (RedisError, OSError) as error:  # OSError: also the timeout
+            self._note_failure(error)
+            return False
+        del self._erasures[session_id, viewer_id]
+        return True
 
     async def _write(self, chunk: dict[Key, Value]) -> bool:
         """Write a chunk and forget it; a failed one stays, for the next time."""
         try:
-            async with asyncio.timeout(WRITE_S):
-                known = await self._send(chunk)
+            with self._meter.timed("views"):
+                async with asyncio.timeout(WRITE_S):
+                    known = await self._send(chunk)
         except (RedisError, OSError) as error:  # OSError: also the timeout
             self._note_failure(error)
             return False
@@ -162,7 +210,7 @@ class Views:
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
         if not self._down:
-            log.warning("views: Redis fails, the screens stand still: %r", error)
+            log.warning("views: Redis fails, the screens stand still: %s", reason(error))
         self._down = True
 
     def _note_success(self, *, known: bool) -> None:
@@ -171,6 +219,14 @@ class Views:
         if lost:
             log.info("views: Redis is back, everything is written anew")
             self._on_recovered()
+
+
+def _is_of(key: Key, value: Value, session_id: str, viewer_id: str) -> bool:
+    if session_id not in (EVERY_SESSION, key[1]):
+        return False
+    if isinstance(value, Trigger):
+        return value.viewer_id == viewer_id
+    return key[0] == "viewer" and key[2] == viewer_id
 
 
 def _row_key(row: ConversionRow) -> Key:
@@ -223,10 +279,11 @@ def read_triggers(
     r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS
 ) -> list[CouponTrigger | RecommendationTrigger]:
     """Return the last 200 triggers, the newest first."""
-    return [_trigger(value) for value in _highest(r, keys.triggers(session_id))]
+    return [decode_trigger(value) for value in _highest(r, keys.triggers(session_id))]
 
 
-def _trigger(value: bytes) -> CouponTrigger | RecommendationTrigger:
+def decode_trigger(value: bytes) -> CouponTrigger | RecommendationTrigger:
+    """Return a trigger of either kind."""
     fields = msgspec.json.decode(value)
     if "suggestions" in fields:
         return convert(fields, RecommendationTrigger)

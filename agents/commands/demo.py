@@ -1,12 +1,14 @@
 """`livepulse demo`: everything in one command, with nothing installed beside Python."""
 
+import os
 import signal
 import sys
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -18,12 +20,13 @@ if TYPE_CHECKING:  # the demo's parts take a second to import: `--help` does not
 
 _STATUS_EVERY_S = 3.0
 _INTERRUPTED = 130
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 #: Shows a demo; ``ending`` when only what is left is read.
 Show = Callable[["Demo", bool], None]
 
 
-def demo(
+def demo(  # noqa: PLR0913 - every option of the command is a parameter
     *,
     seconds: Annotated[
         float | None,
@@ -39,8 +42,17 @@ def demo(
         Literal["en", "zh"] | None,
         typer.Option(help="Language of the view; by default as LANG says.", show_default=False),
     ] = None,
+    screen_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="Port of the host screen; by default any free one."),
+    ] = None,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Do not open the host screen in a browser.")
+    ] = False,
 ) -> None:
-    """See it all at work: broker, Redis, a worker and simulated viewers, on this machine only.
+    """See it all at work: broker, Redis, a worker, the host screen and simulated viewers.
+
+    It opens the host screen, if there is a browser. All of it runs on this machine only.
 
     Nothing is kept and nothing of yours is touched: your settings do not apply here.
 
@@ -54,7 +66,9 @@ def demo(
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with Processes() as processes:
-            _run(processes, plan, lang or language(), as_json=as_json)
+            opens = not (no_open or as_json)
+            view = _View(lang or language(), as_json=as_json, screen_port=screen_port, opens=opens)
+            _run(processes, plan, view)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     except (ProcessDied, Unsettled) as error:
@@ -66,20 +80,34 @@ def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(processes: "Processes", plan: "Plan", lang: Literal["en", "zh"], *, as_json: bool) -> None:
+class _View(NamedTuple):
+    """How the demo is shown."""
 
+    lang: Literal["en", "zh"]
+    as_json: bool
+    screen_port: int | None
+    opens: bool
+
+
+def _run(processes: "Processes", plan: "Plan", view: _View) -> None:
     from agents.demo import lines, run, stack  # noqa: PLC0415 - see above
     from agents.demo.report import report  # noqa: PLC0415 - see above
     from agents.demo.words import WORDS  # noqa: PLC0415 - see above
 
-    words = WORDS[lang]
+    words = WORDS[view.lang]
     settings = stack.start(
-        processes, lambda step: typer.echo(f"livepulse: {words.starting[step]}", err=True)
+        processes,
+        lambda step: typer.echo(f"livepulse: {words.starting[step]}", err=True),
+        screen_port=view.screen_port,
     )
-    with closing(run.begin(settings, plan)) as running, _view(lang, as_json=as_json) as show:
+    link = stack.screen_link(settings)
+    typer.echo(f"livepulse: {words.open_screen}\n{link}", err=True)
+    if view.opens and _has_browser():
+        webbrowser.open(link)
+    with closing(run.begin(settings, plan)) as running, _view(view, link) as show:
         if _watch(running, processes, plan, show):
             run.settle(running, processes, show=lambda demo: show(demo, True))
-    if as_json:
+    if view.as_json:
         print_json(report(running))
     else:
         typer.echo(lines.summary(running, words))
@@ -104,19 +132,27 @@ def _watch(running: "Demo", processes: "Processes", plan: "Plan", show: Show) ->
     return True
 
 
-def _view(lang: Literal["en", "zh"], *, as_json: bool) -> AbstractContextManager[Show]:
-    return _page(lang) if sys.stdout.isatty() and not as_json else _status_lines(lang, as_json)
+def _has_browser() -> bool:
+    """Tell whether somebody sits at this machine; one in the terminal would cover the demo."""
+    on_desk = sys.platform in {"darwin", "win32"} or any(map(os.environ.get, _DISPLAYS))
+    return sys.stdout.isatty() and on_desk
+
+
+def _view(view: _View, link: str) -> AbstractContextManager[Show]:
+    if sys.stdout.isatty() and not view.as_json:
+        return _page(view.lang, link)
+    return _status_lines(view.lang, view.as_json)
 
 
 @contextmanager
-def _page(lang: Literal["en", "zh"]) -> Iterator[Show]:
+def _page(lang: Literal["en", "zh"], link: str) -> Iterator[Show]:
     """Draw on the terminal's second screen, so that the first is as it was afterwards."""
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.live import Live  # noqa: PLC0415 - see above
 
     from agents.demo.screen import Screen  # noqa: PLC0415 - see above
 
-    console, screen, began = Console(), Screen(lang), time.monotonic()
+    console, screen, began = Console(), Screen(lang, link=link), time.monotonic()
     with Live(console=console, screen=True, auto_refresh=False) as live:
 
         def show(running: "Demo", ending: bool) -> None:  # noqa: FBT001 - a callback

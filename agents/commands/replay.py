@@ -14,6 +14,7 @@ import typer
 from agents import recording
 from agents.commands.tail import describe, printable
 from agents.decoders import decoders
+from agents.pseudonyms import renaming
 from agents.recording import RecordingError
 from agents.settings import load
 from streams.records import Record
@@ -39,7 +40,8 @@ def replay(
     """
     settings = load()
     by_topic = decoders(settings)
-    core = Replay(by_topic, settings.topic_of("SessionStarted"), settings.policy)
+    known = renaming(by_topic, settings.pseudonym_key, partition=0, partitions=1)
+    core = Replay(known, settings.topic_of("SessionStarted"), settings.policy)
     tally: Counter[str] = Counter()
     try:
         for results in core.run(_records(file, by_topic, tally)):

@@ -93,7 +93,8 @@ def _open(settings: Any, topic: str, *, from_start: bool) -> Any:
     if not numbers:
         consumer.close()
         typer.secho(
-            f"livepulse: there is no topic {topic}; make it with: livepulse topics create",
+            f"livepulse: there is no topic {topic}, or this user may not read it; make it with:"
+            " livepulse topics create; what a user needs says: livepulse topics acls",
             fg="red",
             err=True,
         )

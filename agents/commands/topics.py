@@ -87,3 +87,24 @@ def list_(*, as_json: Json = False) -> None:
         typer.echo(f"  carries  {', '.join(spec.types)}")
         typer.echo(f"  config   {' '.join(f'{key}={value}' for key, value in spec.config.items())}")
         typer.echo(f"  why      {spec.why}\n")
+
+
+@app.command("acls")
+def acls_(*, as_json: Json = False) -> None:
+    """Print the permissions that each user needs at a Kafka with ACLs, and no others.
+
+    By default as commands of Kafka's own tool; deploy/security.md says what each is for.
+
+    Example: livepulse topics acls | grep livepulse-worker | sh
+    """
+    from agents.acls import acls, command, principal  # noqa: PLC0415 - keeps `--help` fast
+    from agents.settings import load  # noqa: PLC0415 - as above
+
+    settings = load()
+    wanted = acls(settings)
+    if as_json:
+        users = {acl.role: principal(settings, acl.role) for acl in wanted}
+        print_json({"users": users, "acls": wanted})
+        return
+    for acl in wanted:
+        typer.echo(command(settings, acl))

@@ -30,6 +30,7 @@ def scenario(settings: Settings, *, rate: float, sessions: int, seed: int) -> Sc
         seed=seed,
         viewers=math.ceil(_ROOMY * viewers_needed(rate)),
         warm_up_s=WARM_UP_S,
+        characters=("flash_sale", "stock_out", "calm"),
         topics={name: settings.topic_of(name) for name in default_topics()},
     )
 

@@ -4,6 +4,7 @@ It reads from the beginning and all the time, because the embedded broker does n
 """
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from itertools import chain, islice, zip_longest
 from threading import Event, Thread
 from typing import Any
@@ -32,7 +33,10 @@ _READ = (CouponTrigger, RecommendationTrigger, ConversionRow, ChurnRow, Decision
 
 
 class Observer:
-    """Counts the results by type, and keeps the newest triggers and whole-session rows."""
+    """Counts the results by type, and keeps the newest triggers and whole-session rows.
+
+    ``on_trigger`` is called with every trigger, in the thread that reads.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.counts: Counter[str] = Counter()
@@ -42,6 +46,8 @@ class Observer:
         )
         self.sessions: dict[str, ConversionRow] = {}
         self.titles: dict[str, str] = {}
+        self.prices: dict[str, int] = {}
+        self.on_trigger: Callable[[AnyTrigger], None] | None = None
         self._decoders = {settings.topic_of(t.__name__): msgspec.json.Decoder(t) for t in _READ}
         # Product titles are the host's; triggers name products by their id only.
         self._host_topic = settings.topic_of("ProductListed")
@@ -107,12 +113,15 @@ class Observer:
         if b'"ProductListed"' in value:
             listed = self._titles.decode(value)
             self.titles[listed.product_id] = listed.title
+            self.prices[listed.product_id] = listed.price
 
     def _note(self, result: Any) -> None:
         self.counts[type(result).__name__] += 1
         match result:
             case CouponTrigger() | RecommendationTrigger():
                 self._triggers[result.rule].appendleft(result)
+                if self.on_trigger is not None:
+                    self.on_trigger(result)
             case ConversionRow(scope="session", window="session"):
                 self._note_session(result)
             case Decision(outcome="suppressed"):

@@ -11,6 +11,7 @@ from agents.demo import scrape
 from agents.demo.load import Load, scenario
 from agents.demo.observer import Observer
 from agents.demo.processes import Processes
+from agents.demo.reactions import Reactions
 from agents.demo.scrape import Numbers
 from agents.redis_client import connect_sync
 from agents.settings import Settings
@@ -39,6 +40,8 @@ class Demo:
     def __init__(self, settings: Settings, world: Scenario) -> None:
         self.load = Load(settings, world)
         self.observer = Observer(settings)
+        self.reactions = Reactions(settings, self.observer.prices)
+        self.observer.on_trigger = self.reactions.hear
         self.numbers = Numbers()
         self.titles: dict[str, str] = {}
         self.at_risk = 0  # viewers at high risk now
@@ -61,6 +64,11 @@ class Demo:
         self._read_views()
 
     @property
+    def sent(self) -> int:
+        """Records that were sent: of the simulated world, and of those who answer triggers."""
+        return self.load.tally.records + self.reactions.tally.records
+
+    @property
     def latency(self) -> dict[float, float]:
         """The triggers by bucket of their latency, without those of the history at the start."""
         return scrape.since(self.numbers.latency, self._history_latency or {})
@@ -78,6 +86,7 @@ class Demo:
     def close(self) -> None:
         """Send and read no more; what is under way may be lost."""
         self.load.cancel()
+        self.reactions.stop()
         self.observer.stop()
         self._redis.close()
 
@@ -90,7 +99,7 @@ class Demo:
 
     def _note_history(self) -> None:
         """Note where the latency stood when the worker had caught up with now."""
-        behind = self.load.tally.records - self.numbers.records
+        behind = self.sent - self.numbers.records
         now_s = time.monotonic()
         if not self.load.history_is_sent or behind > self._rate * _CAUGHT_UP_S:
             self._behind_at_s = now_s
@@ -115,7 +124,7 @@ class Demo:
         """Tell whether all that was sent is dealt with and all that came of it is read."""
         counts, results = self.observer.counts, self.numbers.results
         return (
-            self.numbers.records >= self.load.tally.records
+            self.numbers.records >= self.sent
             and counts["DeadLetter"] >= self.numbers.dead_letters
             and counts["CouponTrigger"] >= results["coupons"]
             and counts["RecommendationTrigger"] >= results["recommendations"]
@@ -138,6 +147,7 @@ def begin(settings: Settings, plan: Plan) -> Demo:
     demo = Demo(settings, world)
     demo.observer.start()
     demo.load.start()
+    demo.reactions.start()
     return demo
 
 
@@ -152,11 +162,12 @@ def watch(demo: Demo, processes: Processes, *, until_s: float, show: Callable[[D
 def settle(demo: Demo, processes: Processes, *, show: Callable[[Demo], Any]) -> None:
     """Stop sending, then wait for the worker and its results. Raises Unsettled."""
     demo.load.stop()
+    demo.reactions.stop()
     deadline = time.monotonic() + _SETTLE_S
     while not demo.is_settled():
         if time.monotonic() > deadline:
             raise Unsettled(
-                f"{demo.load.tally.records} records were sent, after {_SETTLE_S:g} s the worker"
+                f"{demo.sent} records were sent, after {_SETTLE_S:g} s the worker"
                 f" has dealt with {demo.numbers.records}"
             )
         time.sleep(_SETTLING_S)

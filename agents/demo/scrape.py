@@ -42,7 +42,8 @@ def parse(text: str) -> Numbers:
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
 
     def labelled(name: str, label: str) -> Counter[str]:
-        return Counter({s.labels[label]: int(s.value) for s in samples if s.name == name})
+        values = {s.labels[label]: int(s.value) for s in samples if s.name == name}
+        return +Counter(values)  # without those that have not happened yet
 
     def plain(name: str) -> int:
         return sum(int(s.value) for s in samples if s.name == name)

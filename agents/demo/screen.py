@@ -5,6 +5,7 @@ from datetime import datetime
 from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.rule import Rule
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -25,18 +26,24 @@ _NAMES_SHOWN = 2
 
 
 class Screen:
-    """Draws a demo in one language; colours are the terminal's own, so light and dark both do."""
+    """Draws a demo in one language; colours are the terminal's own, so light and dark both do.
 
-    def __init__(self, lang: Language) -> None:
+    ``link`` is where the host screen is, with the token behind a #; terminals make it a link.
+    """
+
+    def __init__(self, lang: Language, *, link: str = "") -> None:
         self._lang = lang
+        self._link = link
         self._words = WORDS[lang]
 
     def page(self, demo: Demo, *, elapsed_s: float, height: int, ending: bool = False) -> Group:
         """Return the whole page for a terminal of so many lines."""
         top = max(min(len(demo.observer.sessions), SESSIONS_SHOWN) + 1, len(self._words.steps))
-        triggers = max(height - _FIXED_LINES - top, _FEW_TRIGGERS)
+        address = self._address()
+        triggers = max(height - _FIXED_LINES - len(address) - top, _FEW_TRIGGERS)
         return Group(
             self._header(demo, elapsed_s, ending=ending),
+            *address,
             Text(),
             self._numbers(demo),
             Text(),
@@ -50,6 +57,12 @@ class Screen:
             Text(),
             self._footer(demo),
         )
+
+    def _address(self) -> list[RenderableType]:
+        if not self._link:
+            return []
+        address = Text(self._link.partition("login#")[0], style=Style(link=self._link))
+        return [Text.assemble((self._words.screen_at + " ", "dim"), address, no_wrap=True)]
 
     def _header(self, demo: Demo, elapsed_s: float, *, ending: bool) -> Table:
         words = self._words

@@ -16,6 +16,8 @@ class Words(Struct, frozen=True, kw_only=True):
 
     title: str
     starting: Mapping[str, str]
+    open_screen: str
+    screen_at: str
     history: str
     ending: str
     events_per_s: str
@@ -56,7 +58,10 @@ ENGLISH = Words(
         "broker": "starting the embedded broker",
         "redis": "starting Redis",
         "worker": "starting a worker (about 10 s)",
+        "screen": "starting the host screen",
     },
+    open_screen="the host screen, signed in with a token of the demo's own:",
+    screen_at="host screen:",
     history="catching up with the first {0:.0f} s",
     ending="reading what is left",
     events_per_s="events/s",
@@ -127,7 +132,10 @@ CHINESE = Words(
         "broker": "正在启动内置消息代理",
         "redis": "正在启动 Redis",
         "worker": "正在启动处理进程（约 10 秒）",  # noqa: RUF001 - Chinese punctuation
+        "screen": "正在启动主播大屏",
     },
+    open_screen="主播大屏（已用演示专用令牌登录）：",  # noqa: RUF001 - Chinese punctuation
+    screen_at="主播大屏：",  # noqa: RUF001 - Chinese punctuation
     history="正在追赶开播后的前 {0:.0f} 秒",
     ending="正在读完剩余事件",
     events_per_s="事件/秒",

@@ -19,6 +19,11 @@ PIN_S = (60.0, 180.0)
 #: A pinned product reaches the players of those present over so many slices of 200 ms.
 SLICES, SLICE_MS = 50, 200
 SEES_PIN = 0.8
+#: A product that is to run out has this share of what sells in five minutes.
+SCARCE = 0.12
+#: A flash sale: when the first one begins, the price in per cent, how long it lasts, and pauses.
+FIRST_SALE_S, SALE_S, BETWEEN_SALES_S = (20.0, 40.0), (90.0, 150.0), (120.0, 240.0)
+FLASH_PERCENT = 70
 #: How often a pinned product gets a lower price while it is shown.
 FLASH_PRICE = 0.2
 STOCK_EVERY_MS = 3_000
@@ -39,8 +44,14 @@ def host(stage: Stage, session: Session) -> Process:
     stage.start(_more_products(stage, session), after_ms=stage.dice.between_ms(30, 90))
     stage.start(_stock_reports(stage, session), after_ms=STOCK_EVERY_MS)
     yield stage.dice.between_ms(0.3, 2)
+    if session.character == "flash_sale":
+        stage.start(_flash_sales(stage, session), after_ms=stage.dice.between_ms(*FIRST_SALE_S))
+    if session.character == "stock_out":
+        _make_scarce(stage, session)
+        yield stage.dice.between_ms(*PIN_S)
     while True:
-        _pin(stage, session)
+        if not session.flash:
+            _pin(stage, session)
         yield stage.dice.between_ms(*PIN_S)
 
 
@@ -74,11 +85,36 @@ def _more_products(stage: Stage, session: Session) -> Process:
         yield stage.dice.between_ms(30, 90)
 
 
-def _pin(stage: Stage, session: Session) -> None:
+def _make_scarce(stage: Stage, session: Session) -> None:
+    """Pin a product of which there is only so much as sells in a minute or two."""
+    product = session.shelf[0]
+    product.stock = 5 + int(session.sales * SCARCE)
+    session.says(stage, StockChanged, product_id=product.product_id, stock=product.stock)
+    _pin(stage, session, product)
+
+
+def _flash_sales(stage: Stage, session: Session) -> Process:
+    """Sell one product for much less, for some minutes; then another one."""
+    while True:
+        product = stage.dice.choice(session.shelf)
+        price, dearness = product.price, product.dearness
+        product.price, product.dearness = price * FLASH_PERCENT // 100, dearness / 4
+        session.flash = True
+        _tell_listed(stage, session, product)
+        _pin(stage, session, product)
+        yield stage.dice.between_ms(*SALE_S)
+        product.price, product.dearness, session.flash = price, dearness, False
+        _tell_listed(stage, session, product)
+        yield stage.dice.between_ms(*BETWEEN_SALES_S)
+
+
+def _pin(stage: Stage, session: Session, product: Product | None = None) -> None:
+    """Show a product, or any."""
     if session.pinned is not None:
         session.says(stage, ProductUnpinned, product_id=session.pinned.product_id)
-    product = session.pinned = stage.dice.choice(session.shelf)
-    if stage.dice.chance(FLASH_PRICE):
+    wanted, product = product, product or stage.dice.choice(session.shelf)
+    session.pinned = product
+    if wanted is None and stage.dice.chance(FLASH_PRICE):
         product.price = product.price * 9 // 10
         _tell_listed(stage, session, product)
     session.says(stage, ProductPinned, product_id=product.product_id)
@@ -98,11 +134,15 @@ def _stock_reports(stage: Stage, session: Session) -> Process:
     while True:
         for product in session.sold.values():
             session.says(stage, StockChanged, product_id=product.product_id, stock=product.stock)
-            if product.stock == 0 and stage.dice.chance(RESTOCKS):
+            if product.stock == 0 and stage.dice.chance(_restocks(session)):
                 wait_ms = stage.dice.between_ms(20, 120)
                 stage.start(_restock(stage, session, product), after_ms=wait_ms)
         session.sold.clear()
         yield STOCK_EVERY_MS
+
+
+def _restocks(session: Session) -> float:
+    return 0.0 if session.character == "stock_out" else RESTOCKS
 
 
 def _restock(stage: Stage, session: Session, product: Product) -> Process:

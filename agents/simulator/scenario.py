@@ -9,6 +9,8 @@ from schemas.events import TOPICS
 
 #: What befalls a record on its way: nothing, a delay, being a second copy, being broken.
 Fate = Literal["good", "late", "copy", "bad"]
+#: What is special about a session: nothing, one product that runs out, a price for few minutes.
+Character = Literal["calm", "stock_out", "flash_sale"]
 
 #: A viewer who is present tells about this many events a second, heartbeats included.
 EVENTS_PER_VIEWER_S = 0.2
@@ -28,7 +30,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     fractions of the viewers' events. ``warm_up_s`` of history come first, with event times
     before the start, and all arrive at the start. ``unannounced_share`` of the sessions, and
     at least one when it is above zero, have no ``SessionStarted``. ``ends`` closes the
-    sessions when the world stops. Raises ``ValueError`` that names the field.
+    sessions when the world stops. ``characters`` are given to the sessions in turn; with none,
+    all are alike. Raises ``ValueError`` that names the field.
     """
 
     start_ms: int
@@ -45,6 +48,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     unannounced_share: float = 0.0
     warm_up_s: float = 0.0
     ends: bool = False
+    characters: tuple[Character, ...] = ()
     topics: dict[str, str] = field(default_factory=default_topics)
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from msgspec import Struct, field
 
 from agents.simulator.catalogue import Product
 from agents.simulator.crowd import Viewer
+from agents.simulator.scenario import Character
 from agents.simulator.stage import Dice, Stage
 from schemas.events import Event, ViewerEvent
 
@@ -11,6 +12,7 @@ from schemas.events import Event, ViewerEvent
 class Session(Struct):
     """A live room. ``shelf`` is on sale now, ``backstage`` comes later in the show.
 
+    ``sales`` is about how many pieces sell in five minutes; ``flash`` says that a flash sale is on.
     ``sold`` names the products whose stock changed since the host last said so.
     """
 
@@ -21,6 +23,9 @@ class Session(Struct):
     title: str
     announced: bool
     backstage: list[Product]
+    sales: float = 0.0
+    character: Character | None = None
+    flash: bool = False
     shelf: list[Product] = field(default_factory=list)
     pinned: Product | None = None
     sold: dict[str, Product] = field(default_factory=dict)

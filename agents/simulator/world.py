@@ -8,7 +8,7 @@ from agents.simulator.catalogue import products
 from agents.simulator.crowd import Crowd
 from agents.simulator.delivery import Delivery, Parcel
 from agents.simulator.host import close, host
-from agents.simulator.scenario import Scenario, Tally
+from agents.simulator.scenario import Character, Scenario, Tally
 from agents.simulator.session import Session
 from agents.simulator.stage import Dice, Process, Stage, salted_ids
 from agents.simulator.visit import arrive
@@ -88,9 +88,15 @@ def _sessions(scenario: Scenario, dice: Dice) -> list[Session]:
                 title=TITLES[number % len(TITLES)],
                 announced=number < scenario.sessions - _unannounced(scenario),
                 backstage=shelf,
+                sales=sales,
+                character=_character(scenario, number),
             )
         )
     return made
+
+
+def _character(scenario: Scenario, number: int) -> Character | None:
+    return scenario.characters[number % len(scenario.characters)] if scenario.characters else None
 
 
 def _unannounced(scenario: Scenario) -> int:

@@ -6,14 +6,17 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.demo import scrape
-from agents.meters import BUCKETS, Histogram, Meters
+from agents.exposition import Exposition
+from agents.histogram import LATENCY_S, Histogram
+from agents.meters import Meters
+from agents.redis_meter import RedisMeter
 
 INF = float("inf")
 
 
 def _text(meters: Meters) -> str:
     registry = CollectorRegistry()
-    registry.register(meters)
+    registry.register(Exposition(meters, RedisMeter(), ["live.carts"]))
     return generate_latest(registry).decode()
 
 
@@ -24,8 +27,10 @@ def test_the_numbers_are_those_of_the_worker() -> None:
     meters.dead_letters.update(null_value=2, future=5)
     meters.duplicates = 4
     meters.results.update(coupons=6)
-    meters.tasks = {0, 1, 2}
-    meters.committed(1, 0.1, 1_000, [700])
+    for partition in range(3):
+        meters.begin(partition).restore_s = 0.5
+    meters.begin(3)  # is being restored: not a task yet
+    meters.trigger_seconds.observe(0.3)
     numbers = scrape.parse(_text(meters))
     assert numbers.events == {"CartAdded": 3, "Heartbeat": 40}
     assert (numbers.dead_letters, numbers.duplicates, numbers.tasks) == (7, 4, 3)
@@ -70,13 +75,13 @@ def test_a_quantile_is_in_the_bucket_of_the_true_one(values: list[float], share:
     for value in values:
         histogram.observe(value)
     buckets, total = {}, 0
-    for edge, count in zip((*BUCKETS, INF), histogram.counts, strict=True):
+    for edge, count in zip((*LATENCY_S, INF), histogram.counts, strict=True):
         total += count
         buckets[edge] = float(total)
     estimate = scrape.quantile(share, buckets)
     rank = share * len(values)
     true = next(v for i, v in enumerate(sorted(values), start=1) if i >= rank)
-    upper = next(edge for edge in BUCKETS if edge >= true)
-    lower = max((edge for edge in BUCKETS if edge < true), default=0.0)
+    upper = next(edge for edge in LATENCY_S if edge >= true)
+    lower = max((edge for edge in LATENCY_S if edge < true), default=0.0)
     assert estimate is not None
     assert lower <= estimate <= upper

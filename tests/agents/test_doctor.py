@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from agents.commands.doctor import clock, eviction
+from agents.broker_checks import clock
+from agents.redis_checks import eviction
 from agents.settings import Settings
 from agents.topics import topics
 from tests.agents.command_line import CommandLine
@@ -150,6 +151,6 @@ def test_redis_must_not_evict_budgets(maxmemory: int, policy: str, status: str) 
 )
 def test_clock_that_is_off_is_a_warning(skew_s: float, status: str, told: str) -> None:
     """A wrong clock is told with its direction, and stops nobody."""
-    check = clock(skew_s)
+    check = clock(skew_s, "Redis")
     assert check.status == status
     assert told in check.detail

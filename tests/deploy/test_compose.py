@@ -6,11 +6,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from compose_spec import PyCompose
 
 from agents.settings import load
 from deploy.grafana.dashboards import documents as dashboards
 from tests.deploy.test_runbooks import parse
-from tests.deploy.tools import DEPLOY, document, missing
+from tests.deploy.tools import DEPLOY, document
 
 COMPOSE = document(DEPLOY / "compose.yaml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -19,11 +20,6 @@ OURS = [name for name, one in SERVICES.items() if one["image"].startswith("livep
 
 def test_it_follows_the_specification() -> None:
     """A strict parser of the compose specification accepts it."""
-    try:
-        from compose_spec import PyCompose  # type: ignore[import-not-found] # noqa: PLC0415
-    except ImportError:
-        missing("compose_spec", "compose-spec")
-        return
     resolved = json.dumps(COMPOSE)  # anchors and merges are YAML's, not compose's
     PyCompose.from_json(resolved).validate()
     with pytest.raises(ValueError, match="comand"):

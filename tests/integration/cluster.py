@@ -188,15 +188,18 @@ class WorkerProcess:
                 stderr=subprocess.STDOUT,
             )
 
+    def metrics_text(self) -> bytes:
+        """Return what a scrape sees; nothing while the port is closed."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics") as answer:
+                return bytes(answer.read())
+        except OSError:
+            return b""
+
     def metrics(self) -> Counter[str]:
         """Return the samples by name with labels; none while the port is closed."""
         found: Counter[str] = Counter()
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics") as answer:
-                text = answer.read().decode()
-        except OSError:
-            return found
-        for line in text.splitlines():
+        for line in self.metrics_text().decode().splitlines():
             if not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
                 found[name] += float(value)  # type: ignore[assignment]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.kafka import Kafka, running_kafka
 from tests.integration.redis_server import running_redis
+from tests.integration.secure_kafka import SecureKafka, running_secure_kafka
+from tests.integration.secure_redis import SecureRedis, running_secure_redis
 
 Server = TypeVar("Server")
 
@@ -25,6 +27,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the URL of a real Redis."""
     with ExitStack() as stack:
         yield entered(stack, running_redis(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """Give a broker that requires credentials and allows what an ACL says."""
+    with ExitStack() as stack:
+        yield entered(stack, running_secure_kafka(tmp_path_factory.mktemp("secure-kafka")))
+
+
+@pytest.fixture(scope="session")
+def secure_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureRedis]:
+    """Give a Redis that requires TLS and a user."""
+    with ExitStack() as stack:
+        yield entered(stack, running_secure_redis(tmp_path_factory.mktemp("secure-redis")))
 
 
 def entered(stack: ExitStack, server: AbstractContextManager[Server]) -> Server:

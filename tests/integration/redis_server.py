@@ -17,7 +17,7 @@ START_LIMIT_S = 20.0
 
 @contextmanager
 def running_redis(directory: Path) -> Iterator[str]:
-    """Run a Redis that keeps nothing and ends with the block or this process; yield its URL.
+    """Run a Redis that ends with the block or this process; yield its URL.
 
     Raises FileNotFoundError when redis-server is not installed.
     """
@@ -42,8 +42,8 @@ def server_command(directory: Path, *, port: int) -> list[str]:
     if program is None:
         raise FileNotFoundError("redis-server is not installed: apt install redis-server")
     where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
-    keep_nothing = ["--save", "", "--appendonly", "no"]
-    return ["setpriv", "--pdeathsig", "KILL", program, *where, *keep_nothing]
+    kept = ["--save", "", "--appendonly", "yes"]  # as coupon budgets must be
+    return ["setpriv", "--pdeathsig", "KILL", program, *where, *kept]
 
 
 def wait_until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:

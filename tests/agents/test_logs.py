@@ -1,0 +1,81 @@
+"""Log lines for machines and for people."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+from redis.exceptions import ResponseError
+
+from agents import logs
+from agents.meters import Meters
+from agents.redis_client import reason
+from agents.settings import Settings
+
+
+def said(style: str, *, task: bool = False, error: Exception | None = None) -> str:
+    """Return what a log line looks like."""
+    settings = Settings(app_id="pulse", log_format=style)  # type: ignore[arg-type]
+    made = logs.config(settings)["formatters"]["lines"]
+    formatter = made["()"](app_id=made["app_id"])
+    record = logging.makeLogRecord(
+        {"name": "agents.x", "levelno": 20, "levelname": "INFO", "msg": "%d\nthings", "args": (3,)}
+    )
+    if error is not None:
+        record.exc_info = (type(error), error, None)
+    meter = Meters().begin(2)
+    meter.commits = 41
+    token = logs.current.set(meter if task else None)
+    try:
+        return str(formatter.format(record))
+    finally:
+        logs.current.reset(token)
+
+
+def test_json_is_one_object_a_line() -> None:
+    """Whatever the message is."""
+    line = said("json", task=True, error=ValueError("no\ngood"))
+    assert "\n" not in line
+    fields = json.loads(line)
+    assert fields["message"] == "3\nthings"
+    assert fields["level"] == "info"
+    assert fields["error"].endswith("ValueError: no\ngood")
+    assert fields["ts"].endswith("+00:00")
+
+
+def test_a_line_of_a_task_tells_the_commit_that_it_belongs_to() -> None:
+    """App, task and the number of the commit that was being filled."""
+    fields = json.loads(said("json", task=True))
+    assert fields["correlation_id"] == "pulse/2/42"
+    assert (fields["task"], fields["commit"]) == (2, 42)
+    assert "[pulse/2/42] 3\nthings" in said("pretty", task=True)
+
+
+def test_other_lines_have_the_app() -> None:
+    """And no task."""
+    fields = json.loads(said("json"))
+    assert fields["correlation_id"] == "pulse"
+    assert "task" not in fields
+    assert "[INFO] 3\nthings" in said("pretty")
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [(True, logs.PrettyLines), (False, logs.JsonLines)])
+def test_auto_is_pretty_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, *, terminal: bool, kind: type[logging.Formatter]
+) -> None:
+    """A container's log is read by machines."""
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert logs.config(Settings())["formatters"]["lines"]["()"] is kind
+
+
+def test_a_refused_command_is_not_quoted() -> None:
+    """Its arguments name viewers."""
+    told = reason(
+        ResponseError(
+            "Command # 1 (HSET livepulse:churn:s1 v-secret {..}) of pipeline caused error: OOM"
+        )
+    )
+    assert told == "ResponseError: OOM"
