@@ -29,10 +29,12 @@ class BrokerFacts(Struct, frozen=True, kw_only=True):
 
 
 def gather(settings: Settings, admin: Any, names: Iterable[str]) -> BrokerFacts | None:
-    """Ask for everything; None when the broker describes nothing, as the demo's."""
+    """Ask for everything; None without topics, and of a broker that describes none (the demo's)."""
     from kafka.errors import KafkaError  # noqa: PLC0415 - loaded with the admin client
 
     names = list(names)
+    if not names:
+        return None
     try:
         configs = _configs(admin, "TOPIC", names)
     except KafkaError:
@@ -54,8 +56,6 @@ def gather(settings: Settings, admin: Any, names: Iterable[str]) -> BrokerFacts 
 def _configs(admin: Any, kind: str, names: list[str]) -> dict[str, dict[str, str]]:
     from kafka.admin import ConfigResource  # noqa: PLC0415 - loaded with the admin client
 
-    if not names:
-        return {}
     resources = [ConfigResource(kind, name) for name in names]
     described = admin.describe_configs(resources, config_filter="all")[kind.lower()]
     return {

@@ -3,20 +3,18 @@
 The contract is ``deploy/prometheus/metrics.md``: names, labels, help texts and edges.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from agents.histogram import family
+from agents.families import by, counter, gauge, histogram, level, per_partition, total
 from agents.lag import Lags
 from agents.log_ends import LogEnds
 from agents.meters import Meters
 from agents.parts import Parts
 from agents.redis_meter import RedisMeter
-
-Values = Iterable[tuple[tuple[str, ...], float]]
 
 
 class Connected(NamedTuple):
@@ -47,34 +45,34 @@ class Exposition(Collector):
 
     def _flow(self) -> Iterator[Metric]:
         meters = self._meters
-        yield _counter("events", "Events applied", _by("type", meters.events))
-        yield _total("duplicates", "Events seen before, ignored", meters.duplicates)
-        yield _total(
+        yield counter("events", "Events applied", by("type", meters.events))
+        yield total("duplicates", "Events seen before, ignored", meters.duplicates)
+        yield total(
             "unannounced_events", "Events of sessions without SessionStarted", meters.unannounced
         )
-        yield _counter("dead_letters", "Records refused", _by("reason", meters.dead_letters))
+        yield counter("dead_letters", "Records refused", by("reason", meters.dead_letters))
         lost = {topic: meters.lost[topic] for topic in self._topics}
-        yield _counter(
+        yield counter(
             "lost_records", "Records that the broker deleted before they were read",
-            _by("topic", lost),
+            by("topic", lost),
         )  # fmt: skip
-        yield _total(
+        yield total(
             "late_totals", "Running totals that came too late for their window", meters.late_totals
         )
-        yield _counter("results", "Results published", _by("kind", meters.results))
-        yield _counter(
+        yield counter("results", "Results published", by("kind", meters.results))
+        yield counter(
             "decisions",
             "Decisions: coupon or recommendation, sent or suppressed, and why",
             (("kind", "outcome", "reason"), dict(meters.decisions).items()),
         )
-        yield _counter(
+        yield counter(
             "budget_answers", "Reservations by answer: granted, exhausted or unavailable",
-            _by("answer", meters.answers),
+            by("answer", meters.answers),
         )  # fmt: skip
 
     def _latencies(self) -> Iterator[Metric]:
         meters = self._meters
-        for name, text, histogram in (
+        for name, text, one in (
             (
                 "event_to_trigger",
                 "From the arrival of the record that made a trigger to its commit",
@@ -100,14 +98,14 @@ class Exposition(Collector):
                 meters.rebalance_seconds,
             ),
         ):
-            yield family(f"livepulse_{name}_seconds", text, {"": histogram})
-        yield _total("records_written", "Records committed", meters.records_written)
-        yield _total("bytes_written", "Bytes of keys and values committed", meters.bytes_written)
-        yield _total(
+            yield histogram(f"{name}_seconds", text, {"": one})
+        yield total("records_written", "Records committed", meters.records_written)
+        yield total("bytes_written", "Bytes of keys and values committed", meters.bytes_written)
+        yield total(
             "transactions_aborted", "Transactions given up; the process ends after one",
             meters.aborted,
         )  # fmt: skip
-        yield _total(
+        yield total(
             "producers_fenced",
             "Producers that another owner of the task has fenced; the process ends after one",
             meters.fenced,
@@ -115,7 +113,7 @@ class Exposition(Collector):
 
     def _logs(self) -> Iterator[Metric]:
         end, committed, behind = (
-            _gauge(name, text, "topic", "partition")
+            gauge(name, text, "topic", "partition")
             for name, text in (
                 ("end_offset", "End of the log, asked from the broker every 10 s"),
                 ("committed_offset", "The next offset to be read after a restart"),
@@ -125,7 +123,7 @@ class Exposition(Collector):
                 ),
             )
         )
-        asked = _gauge("offsets_timestamp_seconds", "When the broker last told the ends")
+        asked = gauge("offsets_timestamp_seconds", "When the broker last told the ends")
         if self.connected is not None:
             for lag in self.connected.lags.of(self.connected.ends.spans):
                 place = (lag.tp.topic, str(lag.tp.partition))
@@ -138,7 +136,7 @@ class Exposition(Collector):
         for meter in list(self._meters.tasks.values()):
             for (topic, _), ts in meter.committed.newest.items():
                 newest[topic] = max(ts, newest.get(topic, 0))
-        event = _gauge(
+        event = gauge(
             "last_event_timestamp_seconds", "Event time of the newest event applied", "topic"
         )
         for topic, ts in newest.items():
@@ -157,7 +155,7 @@ class Exposition(Collector):
                 len(tasks) - ready,
             ),
         ):
-            yield GaugeMetricFamily(f"livepulse_{name}", text, value=value)
+            yield level(name, text, value)
         for name, text, values in (
             (
                 "watermark_timestamp_seconds",
@@ -189,73 +187,45 @@ class Exposition(Collector):
                 [(p, one.restoring_s) for p, one in tasks],
             ),
         ):
-            yield _per_partition(name, text, values)
+            yield per_partition(name, text, values)
 
     def _state(self) -> Iterator[Metric]:
         tasks = list(self._meters.tasks.items())
-        records = _gauge("state_records", "Keys in memory", "partition", "kind")
+        records = gauge("state_records", "Keys in memory", "partition", "kind")
         for p, one in tasks:
             for kind, count in one.sizes.records.items():
                 records.add_metric((str(p), kind), count)
         yield records
-        yield _per_partition(
+        yield per_partition(
             "state_bytes",
             "Bytes of the values of these keys as the changelog holds them",
             [(p, one.sizes.bytes) for p, one in tasks],
         )
-        yield _per_partition(
+        yield per_partition(
             "timers", "Timers that wait", [(p, one.sizes.timers) for p, one in tasks]
         )
-        yield GaugeMetricFamily(
-            "livepulse_sessions",
+        yield level(
+            "sessions",
             "Sessions that were announced and have not ended",
-            value=sum(one.sizes.sessions for _, one in tasks),
+            sum(one.sizes.sessions for _, one in tasks),
         )
 
     def _surroundings(self) -> Iterator[Metric]:
         parts = None if self.connected is None else self.connected.parts
         views, budget = (None, None) if parts is None else (parts.views, parts.budget)
-        yield GaugeMetricFamily(
-            "livepulse_redis_up", "1 when the last call or ping was answered",
-            value=int(self._redis.is_up),
+        yield level(
+            "redis_up", "1 when the last call or ping was answered", int(self._redis.is_up)
         )  # fmt: skip
-        yield family(
-            "livepulse_redis_seconds", "Duration of a call; views or budget",
+        yield histogram(
+            "redis_seconds", "Duration of a call; views or budget",
             self._redis.seconds, "call",
         )  # fmt: skip
         failures = {
             "views": views.failures if views else 0, "budget": budget.failures if budget else 0,
         }  # fmt: skip
-        yield _counter("redis_errors", "Calls that failed", _by("call", failures))
-        yield _total(
+        yield counter("redis_errors", "Calls that failed", by("call", failures))
+        yield total(
             "view_values_dropped",
             "Values that fell out of the full buffer while Redis was away",
             views.dropped if views else 0,
         )
-
-
-def _by(label: str, counts: Mapping[str, float]) -> tuple[tuple[str, ...], Values]:
-    return (label,), [((value,), count) for value, count in dict(counts).items()]
-
-
-def _counter(name: str, text: str, labelled: tuple[tuple[str, ...], Values]) -> CounterMetricFamily:
-    labels, values = labelled
-    counter = CounterMetricFamily(f"livepulse_{name}", text, labels=labels)
-    for where, count in values:
-        counter.add_metric(where, count)
-    return counter
-
-
-def _total(name: str, text: str, value: float) -> CounterMetricFamily:
-    return CounterMetricFamily(f"livepulse_{name}", text, value=value)
-
-
-def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"livepulse_{name}", text, labels=labels)
-
-
-def _per_partition(name: str, text: str, values: Iterable[tuple[int, float]]) -> GaugeMetricFamily:
-    gauge = _gauge(name, text, "partition")
-    for partition, value in values:
-        gauge.add_metric((str(partition),), value)
-    return gauge

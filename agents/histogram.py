@@ -1,9 +1,8 @@
 """A histogram of plain integers: cheap to count into; made Prometheus' own at the scrape."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
 
-from prometheus_client.core import Exemplar, HistogramMetricFamily
+from prometheus_client.core import Exemplar
 from prometheus_client.utils import floatToGoString
 
 #: Seconds; the objective of 2 s stands on an edge.
@@ -53,13 +52,3 @@ class Histogram:
             name = floatToGoString(edge)  # type: ignore[no-untyped-call]
             buckets.append((name, float(total), self._examples.get(i)))
         return buckets
-
-
-def family(
-    name: str, text: str, histograms: Mapping[str, Histogram], label: str = ""
-) -> HistogramMetricFamily:
-    """Return histograms by the value of their label; one without a label under ``""``."""
-    whole = HistogramMetricFamily(name, text, labels=[label] if label else [])
-    for value, histogram in histograms.items():
-        whole.add_metric([value] if label else [], histogram.buckets(), histogram.sum)  # type: ignore[arg-type]
-    return whole

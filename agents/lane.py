@@ -21,6 +21,9 @@ from agents.settings import Settings
 #: A fetch must come back soon: the next one for a busy partition waits for it.
 FETCH_WAIT_MS = 50
 FETCH_BYTES = 2 << 20
+#: aiokafka asks a broker that leads no more for a partition's beginning until the metadata are
+#: old: five minutes by default, in which no task of the worker starts.
+METADATA_AGE_MS = 5_000
 
 
 class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust is untyped
@@ -45,6 +48,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust i
             heartbeat_interval_ms=settings.session_timeout_s * 1000 // 3,
             rebalance_timeout_ms=60_000,
             max_poll_interval_ms=300_000,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from agents.histogram import LOOP_S, Histogram, family
+from agents.families import gauge, histogram
+from agents.histogram import LOOP_S, Histogram
 from agents.settings import Settings
 
 #: The settings that name certificates of ours; a CA file may hold several, the first counts.
@@ -51,22 +52,20 @@ class Vitals(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics for a scrape."""
-        build = GaugeMetricFamily(
-            "livepulse_build_info",
-            "Always 1; role is worker or screen",
-            labels=["version", "python", "role"],
+        build = gauge(
+            "build_info", "Always 1; role is worker or screen", "version", "python", "role"
         )
         build.add_metric([metadata.version("livepulse"), platform.python_version(), self._role], 1)
         yield build
-        yield family(
-            "livepulse_event_loop_lag_seconds",
+        yield histogram(
+            "event_loop_lag_seconds",
             "How much later than asked a timer of 100 ms fires",
             {"": self.loop_seconds},
         )
-        expiry = GaugeMetricFamily(
-            "livepulse_certificate_expiry_timestamp_seconds",
+        expiry = gauge(
+            "certificate_expiry_timestamp_seconds",
             "Until when the first certificate of the file that this setting names is valid",
-            labels=["setting"],
+            "setting",
         )
         for name, until_s in self._valid_until().items():
             expiry.add_metric([name], until_s)

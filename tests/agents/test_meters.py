@@ -9,7 +9,8 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.histogram import Histogram, family
+from agents.families import histogram as family
+from agents.histogram import Histogram
 from agents.meters import DECISIONS, REFUSALS, Meters, tally
 from agents.task_meter import Jump, Reached, TaskMeter, Written
 from schemas.codec import Rejection

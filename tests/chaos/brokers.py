@@ -20,7 +20,8 @@ from tests.integration.kafka import SCRIPT, free_port, wait_until_it_answers
 BROKERS = 3
 #: A JVM on a busy machine, and the log to be read again after a kill.
 START_S = 120.0
-SMALL_DISK = "600m"
+#: Of memory, and only as far as it is used; the fault makes it as small as what is on it.
+SMALL_DISK_BYTES = 8 << 30
 _NEW_MOUNT_NAMESPACE = 0x0002_0000
 
 
@@ -73,20 +74,13 @@ class Broker:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """Leave no room on the file system that its data are on, for the length of the block."""
-        ballast = self.home / "data/ballast"
-        free = os.statvfs(ballast.parent)
-        with ballast.open("wb") as file:
-            with suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
-            with suppress(OSError):
-                while True:
-                    file.write(bytes(1 << 16))
-                    file.flush()
+        """Leave no room on the small disk that its data are on, for the length of the block."""
+        data = self.home / "data"
+        until(lambda: "a full disk", lambda: _resized(data, _used(data)))
         try:
             yield
         finally:
-            ballast.unlink()
+            assert _resized(data, SMALL_DISK_BYTES)
 
     def freeze(self) -> None:
         """Stop it where it stands."""
@@ -210,13 +204,25 @@ def _small_disk(directory: Path) -> Iterator[bool]:
     """Mount a file system of a limited size, where that is allowed; yield whether it was."""
     directory.mkdir(parents=True)
     mounted = _own_mounts() and not subprocess.call(
-        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(directory)]
+        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES}", "tmpfs", str(directory)]
     )
     try:
         yield mounted
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+def _used(directory: Path) -> int:
+    """Return how many bytes are taken on a file system."""
+    disk = os.statvfs(directory)
+    return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+
+
+def _resized(directory: Path, size: int) -> bool:
+    """Give a tmpfs another size; False when more is on it by now."""
+    command = ["mount", "-o", f"remount,size={size}", str(directory)]
+    return subprocess.call(command, stderr=subprocess.DEVNULL) == 0
 
 
 def _own_mounts() -> bool:

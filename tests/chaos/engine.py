@@ -113,12 +113,12 @@ class Memory(msgspec.Struct, kw_only=True):
 
 
 def _holding(worker: Worker, partition: int, task: Task) -> Iterator[str]:
-    lane = worker.app.consumer
-    for source in task._order._waiting:
-        if not task._caught_up(source):
+    lane, intake = worker.app.consumer, task._intake
+    for source in intake._order._waiting:
+        if not intake._caught_up(source):
             tp = TP(*source)
             place, handed = lane._places.get(tp), lane._handed.get(tp)
-            taken = task._received.get(tp, task._host_cursors.get(tp.partition))
+            taken = intake.received.get(tp, intake.cursors.get(tp.partition))
             yield f"task {partition}: {tp}: (position, end) {place}, handed {handed}, {taken=}"
 
 

@@ -9,7 +9,8 @@ from msgspec import structs
 from agents import admin
 from agents.settings import Settings
 from agents.sources import variable_of
-from schemas.events import EVENT_TYPES, TOPICS
+from agents.topics import FAMILY_OF
+from schemas.events import TOPICS
 from streams.policy import Policy
 from tests.chaos.brokers import Cluster
 from tests.integration.cluster import Site
@@ -61,7 +62,8 @@ def _text(value: object) -> str:
 
 def _topics(prefix: str) -> dict[str, str]:
     """Return the topics of types that share one: fewer partitions to be made for every run."""
-    apart = {*TOPICS["live.visits"], *TOPICS["live.purchases"], *TOPICS["live.host"]}
-    shared = {kind.__name__: f"{prefix}likes" for kind in EVENT_TYPES if kind not in apart}
+    apart = {kind.__name__ for topic in ("live.visits", "live.purchases") for kind in TOPICS[topic]}
+    alike = FAMILY_OF["LikesSent"].types
+    shared = {name: f"{prefix}likes" for name in alike if name not in apart}
     shared |= dict.fromkeys(("CouponTrigger", "RecommendationTrigger"), f"{prefix}triggers")
     return shared | dict.fromkeys(("ChurnRow", "Decision"), f"{prefix}decisions")
