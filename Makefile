@@ -11,7 +11,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv screen-assets no-npm demo test check bench chaos kafka kafka-stop schemas lock clean
+.PHONY: help venv screen-assets no-npm demo test test-long check bench chaos kafka kafka-stop schemas lock clean
 
 help: ## list the targets; ARGS="..." goes on to the command behind a target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ demo: $(INSTALLED) screen-assets ## a whole live-commerce session on this machin
 
 test: $(INSTALLED) screen-assets ## the whole suite, fast tests first; ARGS="tests/streams -x"
 	$(BIN)/pytest $(ARGS)
+
+test-long: $(INSTALLED) screen-assets ## what takes minutes: engines broken on purpose, game day, 1,000 sessions on a real Kafka
+	$(BIN)/pytest -m long $(ARGS)
 
 check: $(INSTALLED) ## style, types, layers, and contracts against the published ones
 	$(BIN)/ruff check .

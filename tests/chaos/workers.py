@@ -30,7 +30,7 @@ DUMP_S = 10.0
 BACKOFF_S = 1.0
 _POLL_S = 0.05
 _WORDS = 8_000
-_SIGNS = ("[ERROR]", "[CRITICAL]", "Error: ")
+_SIGNS = ('"level":"error"', '"level":"critical"')
 
 
 class End(NamedTuple):

@@ -25,7 +25,7 @@ from tests.integration.kafka import Kafka
 from tests.integration.prometheus import Prometheus, running_prometheus
 from tests.redis_server import RedisServer, newest, running
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 WORKERS = 3
 HANG = signal.SIGRTMIN + 2

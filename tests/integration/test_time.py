@@ -419,6 +419,7 @@ def slow_session(begin: int) -> list[Record]:
 # --- over --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_sessions_that_are_over_leave_nothing(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
     """Six days of short sessions: the changelog holds no more after six days than after three."""
     site = new_site(kafka, redis_url, tmp_path)
