@@ -3,7 +3,6 @@
 What a test adds is added here, by wrapping: failpoints, a wrong clock, detours, broken engines.
 """
 
-import ctypes
 import os
 import signal
 import time
@@ -22,8 +21,8 @@ from agents.settings import load
 from agents.task import Task
 from streams.store import PANE, VISIT, State
 from tests.chaos import failpoints, mutants
+from tests.chaos.leash import end_with_tests
 
-_PARENT_DEATH_SIGNAL = 1
 #: Asks a worker what it remembers; Faust takes the usual ones.
 DUMP = signal.SIGRTMIN + 1
 _encode = msgspec.msgpack.encode
@@ -44,7 +43,7 @@ class Engine:
 
 def main(variables: dict[str, str], log: str, engine: Engine) -> None:
     """Run a worker in this process, which ends with its parent; never returns."""
-    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    end_with_tests()
     _say_into(log)
     for name in [name for name in os.environ if name.startswith("LIVEPULSE_")]:
         del os.environ[name]

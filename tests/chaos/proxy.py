@@ -7,6 +7,7 @@ from multiprocessing.sharedctypes import Synchronized
 from types import TracebackType
 from typing import Self
 
+from tests.chaos.leash import end_with_tests
 from tests.integration.kafka import free_port
 
 _forks = multiprocessing.get_context("forkserver")
@@ -42,6 +43,7 @@ class Detour:
 
 
 def _serve(port: int, target: int, delay_s: "Synchronized[float]") -> None:
+    end_with_tests()
     asyncio.run(_listen(port, target, delay_s))
 
 

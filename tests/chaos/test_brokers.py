@@ -8,7 +8,7 @@ from tests.chaos.brokers import BROKERS
 from tests.chaos.campaign import Stage
 from tests.integration.cluster import until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 TOPIC = "three-copies"
 

@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.campaign import Stage, execute
 from tests.chaos.catalogue import FAULTS
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 SHORT = ("kill-all", "zombie-in-transaction", "rolling-restart", "broker-leader-killed")
 
