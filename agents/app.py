@@ -70,7 +70,7 @@ class App(faust.App):  # type: ignore[misc] # faust is untyped
         The consumer's thread waits for ever when it is stopped in the middle of a rebalance.
         What is not committed then is done by the next owner.
         """
-        deadline = threading.Timer(STOP_WITHIN_S, _end_hard)
+        deadline = threading.Timer(STOP_WITHIN_S, _end_hard, [1 if self.crashed else 0])
         deadline.daemon = True
         deadline.start()
         await super().on_stop()
@@ -215,10 +215,10 @@ def _connect_tracer(settings: Settings) -> "Tracer":
     return tracing.connect(settings)
 
 
-def _end_hard() -> None:
+def _end_hard(code: int) -> None:
     log.warning("not stopped after %.0f s: the process ends as it is", STOP_WITHIN_S)
     logging.shutdown()
-    os._exit(0)
+    os._exit(code)
 
 
 def broker_urls(settings: Settings) -> list[URL]:

@@ -113,6 +113,13 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         """Commit nothing: offsets go with the task's transaction."""
         return bool(offsets)
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Look for no livelock: Faust's search ends the worker when it falls into a rebalance.
+
+        It also knows nothing of our commits. A task that is stuck shows in its lag and in
+        ``/healthz``.
+        """
+
     def is_caught_up(self, tp: TP, received: int) -> bool:
         """Tell whether everything up to the partition's end, as last fetched, was received."""
         position, end = self._places.get(tp, (0, None))

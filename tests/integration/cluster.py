@@ -6,6 +6,7 @@ of their own, and reads what was committed. Nothing sleeps: ``until`` waits for 
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ START_S = 40.0
 STOP_S = 10.0
 PATIENCE_S = 40.0
 _POLL_S = 0.1
+_TROUBLE = re.compile(r"^(Traceback|.*(crashed:|\"(error|critical)\"))", re.MULTILINE)
 
 T = TypeVar("T")
 
@@ -239,8 +241,10 @@ class WorkerProcess:
         return self._process.wait(limit_s)
 
     def last_words(self) -> str:
-        """Return the end of its log."""
-        return self.log.read_text(errors="replace")[-3_000:]
+        """Return the first error in its log with what follows, or the log's end without one."""
+        text = self.log.read_text(errors="replace")
+        found = _TROUBLE.search(text)
+        return text[found.start() :][:6_000] if found else text[-3_000:]
 
 
 def new_site(kafka: Kafka, redis_url: str, directory: Path, **changes: Any) -> Site:

@@ -1,13 +1,14 @@
 """A quiet room: its panes become final in time, although no event comes any more."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas import events as ev
 from streams.policy import Policy
+from streams.watermark import Watermark
 from tests.streams.clockwork import Site, identity, span
 from tests.streams.stories import Deed, deeds, punctual, tell
-from tests.streams.world import event
+from tests.streams.world import T0, event
 
 LIMIT_MS = Policy().grace_ms + 5_000
 TICK_MS = 250
@@ -39,3 +40,28 @@ def test_panes_of_a_quiet_room_are_final_in_time(
     for key, row in site.newest_rows().items():
         if row.window != "session" and end <= row.end <= end + QUIET_MS - took:
             assert closed[key] <= row.end + took
+
+
+#: Time that passes, in ms, and what happens then: nothing, an event, or a moment of lag.
+_moments = st.lists(
+    st.tuples(
+        st.integers(1, 9_000), st.sampled_from(["", "visits", "likes"]),
+        st.sets(st.sampled_from(["visits", "likes"])),
+    ),
+    max_size=40,
+)  # fmt: skip
+
+
+@given(_moments)
+@example([(1, "visits", set()), (60_000, "", set()), (50, "", {"visits"}), (50, "", set())])
+def test_the_watermark_never_overtakes_time(moments: list[tuple[int, str, set[str]]]) -> None:
+    """However events, silence and moments of lag follow each other, no time counts twice."""
+    watermark, now_ms = Watermark(Policy()), T0
+    newest: dict[str, int] = {}
+    for passed_ms, topic, lagging in moments:
+        now_ms += passed_ms
+        if topic:
+            newest[topic] = now_ms
+        quiet_ms = {one: now_ms - ts for one, ts in newest.items() if one not in lagging}
+        reached = watermark.advance(newest, quiet_ms, lagging=bool(lagging))
+        assert reached is None or reached <= now_ms - Policy().watermark_bound_ms

@@ -40,9 +40,9 @@ def shopping(drawn: list[tuple[int, int, tuple[int, ...], str, bool]]) -> list[E
 def day_of(told: list[Event], tasks: int) -> Site:
     """Let a day pass: second by second where something happens, in leaps where nothing does."""
     site = Site(punctual(told, tasks=tasks), tasks=tasks)
-    for at in sorted({one.ts for one in told}):
-        for after_ms in (0, 2_000, 7_000, 14_000, 16_000, 18_000):
-            site.tick(at + after_ms)
+    after = (0, 2_000, 7_000, 14_000, 16_000, 18_000)
+    for now_ms in sorted({one.ts + after_ms for one in told for after_ms in after}):
+        site.tick(now_ms)
     for second in range(0, 720, 60):
         site.tick(max(one.ts for one in told) + 20_000 + 1_000 * second)
     return site
