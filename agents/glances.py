@@ -1,4 +1,4 @@
-"""When the tasks of a worker say how their sessions stand: at most once a second each.
+"""When the tasks of a worker say how their sessions stand: at most four times a second each.
 
 Looking costs some tens of microseconds a session, so a commit looks at few of them.
 """
@@ -18,7 +18,7 @@ from streams.results import Results
 from streams.session import Session
 from streams.store import State
 
-EVERY_MS = 1_000
+EVERY_MS = 250
 #: Where nothing happens, so often, to say that somebody is still looking.
 QUIET_EVERY_MS = 2_000
 #: A session of which nothing was heard for so long is let alone.

@@ -78,7 +78,7 @@ class Views:
         keys: Keys,
         *,
         on_recovered: Callable[[], None],
-        flush_ms: int = 200,
+        flush_ms: int = 100,
         limit: int = LIMIT,
         meter: RedisMeter | None = None,
     ) -> None:

@@ -17,7 +17,21 @@ from streams.marks import Marks
 from streams.merge import About, Session
 from streams.policy import Policy
 from streams.totals import PANE_MS, Mark, WindowTotal
-from streams.window import BLOCK, WHOLE, Change, Place, Window, places
+from streams.window import (
+    BLOCK,
+    BRIEF,
+    DETAILED,
+    SIZES,
+    WHOLE,
+    Change,
+    Place,
+    Scopes,
+    Window,
+    places,
+)
+
+#: Rows of more sessions than this are not shown before they are published in detail.
+FEW = 32
 
 #: A session's window; keys sort in the order in which rows are published.
 Key = tuple[str, Place]
@@ -39,6 +53,7 @@ class Conversion:
         self._marks = Marks(partitions)
         self._sessions: dict[str, Session] = {}
         self._open: set[Key] = set()  # changed, still open
+        self._fresh: set[Key] = set()  # of those, whose session row has changed
         self._late: set[Key] = set()  # changed, although closed
         self._due: list[tuple[int, Key]] = []  # heap: when each open window may close, in ms
         self._unsaved = Unsaved()
@@ -104,20 +119,26 @@ class Conversion:
             heappush(self._due, (session.closes_at(WHOLE, self._policy), (session_id, WHOLE)))
             self._change_all(session, WHOLE)
 
-    def rows(self) -> list[ConversionRow]:
+    def rows(self, clock: int = 0) -> list[ConversionRow]:
         """Return the rows to publish now, by session, window, start, scope and id.
 
-        Rows of open windows wait until ``policy.publish_every_ms`` have passed since such
-        rows were last returned; rows of closed windows are returned at once.
+        Rows of closed windows are returned at once. Rows of open windows wait until
+        ``policy.publish_every_ms`` have passed since such rows were last returned. Where few
+        windows change, those of whole sessions wait only until stream time, which is ``clock``
+        (ms), is half of ``policy.show_every_ms`` further: totals come at that pace.
         """
         self._close()
-        keys, self._late = self._late, set()
+        keys, self._late = dict.fromkeys(self._late, DETAILED), set()
         if self._open and self._marks.is_due(self._policy.publish_every_ms):
-            keys |= self._open
-            self._open = set()
+            keys |= dict.fromkeys(self._open, DETAILED)
+            self._open, self._fresh = set(), set()
             self._marks.show()
             self._unsaved.put(self._marks, MARKS)
-        rows = [row for key in sorted(keys) for row in self._publish(*key)]
+        elif self._may_show(clock):
+            keys |= dict.fromkeys(self._fresh, BRIEF)
+            self._fresh, self._marks.brief = set(), clock
+            self._unsaved.put(self._marks, MARKS)
+        rows = [row for key in sorted(keys) for row in self._publish(*key, keys[key])]
         self._forget()
         return rows
 
@@ -156,7 +177,7 @@ class Conversion:
 
     def restored(self) -> None:
         """Make ready what follows from the records, after the last of them."""
-        self._open, self._late, self._due = set(), set(), []
+        self._open, self._fresh, self._late, self._due = set(), set(), set(), []
         for session in self._sessions.values():
             for place, window in session.windows.items():
                 if isinstance(window, Window):
@@ -165,6 +186,10 @@ class Conversion:
                 self._due.append((session.closes_at(place, self._policy), (session.id, place)))
         heapify(self._due)
         self._unsaved = Unsaved()  # all of it has just been read
+
+    def _may_show(self, clock: int) -> bool:
+        is_due = clock >= self._marks.brief + self._policy.show_every_ms // 2
+        return is_due and 0 < len(self._fresh) <= FEW * len(SIZES)
 
     def _session(self, session_id: str) -> Session:
         session = self._sessions.get(session_id)
@@ -191,6 +216,8 @@ class Conversion:
         self._unsaved.put(window, WINDOW, session.id, place)
         if window.changed:
             (self._late if window.closed else self._open).add((session.id, place))
+            if window.is_fresh:
+                self._fresh.add((session.id, place))
 
     def _close(self) -> None:
         watermark = self.watermark
@@ -206,14 +233,15 @@ class Conversion:
                 continue
             window.closed = True
             self._open.discard(key)
+            self._fresh.discard(key)
             self._change_all(session, place)
 
-    def _publish(self, session_id: str, place: Place) -> list[ConversionRow]:
+    def _publish(self, session_id: str, place: Place, scopes: Scopes) -> list[ConversionRow]:
         session = self._sessions[session_id]
         window = session.window(place)
         assert window is not None
-        published = window.publish()
-        self._note(session, place, window)
+        published = window.publish(scopes)
+        self._unsaved.put(window, WINDOW, session.id, place)
         if window.closed:
             session.pack(place)
         return [session.row(place, *row) for row in published]

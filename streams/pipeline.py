@@ -61,4 +61,4 @@ def merge(state: State, messages: Sequence[WindowTotal | Mark]) -> Results:
             state.conversion.mark(message)
         else:
             state.conversion.apply(message)
-    return Results(rows=state.conversion.rows())
+    return Results(rows=state.conversion.rows(state.progress.clock))

@@ -1,34 +1,42 @@
-"""When totals go out: once a second of stream time, newest total of each pane that changed."""
+"""When totals go out: the newest total of each pane that changed, then how far the task has come.
+
+Marks go from every task to every task, so they are sent once a second of stream time. Totals
+go to one task each: four times a second, so that a screen follows at once, unless a task has
+so many sessions that once a second is work enough.
+"""
 
 from streams.results import Results
 from streams.session import Session
 from streams.store import State
 from streams.totals import Mark, WindowTotal
 
+#: A task with more sessions that changed sends their totals once a second.
+FEW = 32
+
 
 def publish(state: State, results: Results) -> None:
-    """Publish the totals that changed, then the watermark: who reads it has read them."""
-    tick = state.progress.clock // state.policy.publish_every_ms
-    if tick <= state.progress.published:
+    """Publish what is due by stream time."""
+    progress, policy = state.progress, state.policy
+    shown, published = (
+        progress.clock // every for every in (policy.show_every_ms, policy.publish_every_ms)
+    )
+    if shown <= progress.shown:
         return
-    state.progress.published = tick
-    for session in state.sessions.values():
-        if session.unpublished:
-            panes = session.published()
-            _say_present(session, panes[-1])
-            results.totals += (
-                WindowTotal(
-                    session.id, pane, state.partition, session.panes[pane], session.room.behind
-                )
-                for pane in panes
-            )
-    if state.progress.watermark is not None:
-        results.marks.append(Mark(state.partition, state.progress.watermark))
+    progress.shown = shown
+    changed = [session for session in state.sessions.values() if session.unpublished]
+    is_due = published > progress.published
+    if is_due or len(changed) <= FEW:
+        for session in changed:
+            results.totals += _totals(session, state.partition)
+    if is_due:
+        progress.published = published
+        if progress.watermark is not None:  # who reads it has read the totals
+            results.marks.append(Mark(state.partition, progress.watermark))
 
 
-def _say_present(session: Session, index: int) -> None:
-    """Note who is there now in the session's newest pane; older ones have had their end."""
-    totals, present = session.panes[index], session.room.present
-    if totals.present != present and index == max(session.panes):
-        totals.present = present
-        session.changed_panes.add(index)
+def _totals(session: Session, partition: int) -> list[WindowTotal]:
+    behind = session.room.behind
+    return [
+        WindowTotal(session.id, pane, partition, session.panes[pane], behind)
+        for pane in session.published()
+    ]

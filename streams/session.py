@@ -55,6 +55,7 @@ class Session:
         self.graded[after] += 1
 
     def _say_present(self, newest: int) -> None:
+        """Note in the newest pane who is there now; older ones have had their end."""
         before = self.panes[newest]
         if before.present != self.room.present:
             before.present = self.room.present
@@ -83,6 +84,7 @@ class Session:
 
     def published(self) -> list[int]:
         """Return the panes to be published, oldest first, and note that they are."""
+        self._say_present(max(self.panes))
         panes = sorted(self.unpublished)
         self.unpublished.clear()
         self._hot_index = -1

@@ -42,6 +42,7 @@ class Progress(Struct, array_like=True):
     host_offsets: dict[int, int] = field(default_factory=dict)  # partition: next offset
     unpublished: dict[str, list[int]] = field(default_factory=dict)  # session: panes
     counted: int = 0  # how much of the present silence, in ms, is in the watermark
+    shown: int = 0  # the last tick at which totals went out
 
 
 _progress = msgpack.Decoder(Progress).decode

@@ -41,7 +41,8 @@ class Watermark:
         idle, bound = self._policy.idle_ms, self._policy.watermark_bound_ms
         busy = [ts for topic, ts in newest.items() if quiet_ms.get(topic, 0) < idle]
         if busy:
-            self.counted = 0
+            if any(ms < idle for ms in quiet_ms.values()):  # else some only lag for a moment
+                self.counted = 0
             self._reach(min(busy) - bound)
         elif newest:
             self._reach(max(newest.values()) - bound)
@@ -59,6 +60,7 @@ class Watermark:
 
         Not from the newest event: a late one, or a new owner, begins a silence in mid-time.
         """
+        known = self.counted if self.counted <= silence_ms else 0  # else it is another silence
         if not lagging:
-            self._reach((self.value or 0) + max(silence_ms - self.counted, 0))
+            self._reach((self.value or 0) + silence_ms - known)
         self.counted = silence_ms

@@ -18,6 +18,11 @@ Place = tuple[int, int]
 #: The session's own window; its place names no pane, because a late one may come before it.
 WHOLE: Place = (SESSION_WINDOW, 0)
 
+Scopes = tuple[Scope, ...]
+#: What is published of a window: all rows that changed, or only what the session is told by.
+DETAILED: Scopes = ("session", "channel", "product")
+BRIEF: Scopes = ("session",)
+
 #: Columns that changed, and by how much.
 Difference = list[tuple[int, int]]
 #: Where something changed, and how that moves the line of each kind of window.
@@ -70,7 +75,7 @@ class Window(Struct, array_like=True):
     closed: bool = False  # the watermark has passed its end + grace
     changed: bool = False  # some row has
     rows: dict[Scope, dict[str, Row]] = field(
-        default_factory=lambda: {"session": {}, "channel": {}, "product": {}}
+        default_factory=lambda: {scope: {} for scope in DETAILED}
     )
 
     def add(self, changes: Iterable[Change], kind: int) -> None:
@@ -91,6 +96,11 @@ class Window(Struct, array_like=True):
             row = rows[name] = Row()
         return row
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is open, and what it tells of the session has changed."""
+        return not self.closed and any(row.changed for row in self.rows["session"].values())
+
     def change_all(self) -> None:
         """Let every row be published again."""
         self.changed = True
@@ -107,12 +117,12 @@ class Window(Struct, array_like=True):
             if row.revision
         ]
 
-    def publish(self) -> list[tuple[Scope, str, Row, Status]]:
+    def publish(self, scopes: Scopes) -> list[tuple[Scope, str, Row, Status]]:
         """Return the changed rows by scope and id, with what they are published as."""
-        self.changed = False
+        self.changed = scopes != DETAILED
         return [
             (scope, name, row, row.publish(closed=self.closed))
-            for scope, rows in self.rows.items()
-            for name, row in sorted(rows.items())
+            for scope in scopes
+            for name, row in sorted(self.rows[scope].items())
             if row.changed
         ]

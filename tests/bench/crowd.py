@@ -4,6 +4,7 @@ Each viewer comes in and sends a heartbeat every 10 s; in between they like and 
 and one in thirty puts it into the cart.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,13 +14,15 @@ from streams.partitioner import partition_of
 from streams.records import Arrival, Record
 from streams.store import Put, State
 
-START_MS = 1_750_000_000_000
 SESSIONS = 100
 BEATS = 6
 #: Slots between a viewer's heartbeats: 100 of 100 ms.
 _SLOTS = 100
 _SLOT_MS = 100
 _LIKING = 2  # the heartbeat after which they like and see a product
+#: The minute is over when the program begins, so that what comes next is no surprise.
+START_MS = time.time_ns() // 1_000_000 - _SLOTS * (BEATS + 1) * _SLOT_MS
+END_MS = START_MS + _SLOTS * (BEATS + 1) * _SLOT_MS
 
 
 def fill(state: State, viewers: int) -> Iterator[tuple[int, list[Put]]]:

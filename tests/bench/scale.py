@@ -106,10 +106,15 @@ def recovery_s(site: Site, *, static: bool) -> float:
 
 
 class Orders:
-    """Places orders in every partition, and watches for the recommendations that answer them."""
+    """Places orders in every partition, and watches for the recommendations that answer them.
+
+    Stream time goes on from the crowd's last heartbeat, slowly: a million viewers who all fall
+    silent are another story than a crash.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._ts = crowd.END_MS
         self._numbers = itertools.count()
         own = {"group.id": f"{site.settings.app_id}-watch", "isolation.level": "read_committed",
                "auto.offset.reset": "earliest"}  # fmt: skip
@@ -118,7 +123,7 @@ class Orders:
     def __enter__(self) -> Self:
         topic = self._site.settings.topic_of("RecommendationTrigger")
         self._consumer.assign([TopicPartition(topic, p, 0) for p in range(TASKS)])
-        self._site.feed(_shelf())
+        self._site.feed(_shelf(self._ts))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,6 +146,7 @@ class Orders:
 
     def _place(self) -> Iterator[tuple[str, int]]:
         """Let a new viewer of each partition order; yields who, and where."""
+        self._ts += 10
         silent = set(range(TASKS))
         records = []
         while silent:
@@ -148,13 +154,13 @@ class Orders:
             partition = partition_of(viewer, TASKS)
             if partition in silent:
                 silent.discard(partition)
-                records += _buys(viewer)
+                records += _buys(viewer, self._ts)
                 yield viewer, partition
         self._site.feed(records)
 
 
-def _shelf() -> list[Record]:
-    own: dict[str, Any] = {"ts": _now_ms(), "session_id": "fresh"}
+def _shelf(ts: int) -> list[Record]:
+    own: dict[str, Any] = {"ts": ts, "session_id": "fresh"}
     events: list[ev.Event] = [ev.SessionStarted(id="started", currency="CNY", **own)]
     events += (
         ev.ProductListed(
@@ -166,8 +172,8 @@ def _shelf() -> list[Record]:
     return [Record("live.host", b"fresh", msgspec.json.encode(e), e.ts) for e in events]
 
 
-def _buys(viewer: str) -> list[Record]:
-    own: dict[str, Any] = {"ts": _now_ms(), "session_id": "fresh", "viewer_id": viewer}
+def _buys(viewer: str, ts: int) -> list[Record]:
+    own: dict[str, Any] = {"ts": ts, "session_id": "fresh", "viewer_id": viewer}
     line = ev.Line("p1", 1, 9_900)
     came = ev.ViewerEntered(id=f"{viewer}-e", channel="feed", **own)
     order = ev.OrderPlaced(
@@ -180,26 +186,19 @@ def _buys(viewer: str) -> list[Record]:
     ]
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def measure(viewers: int, directory: Path) -> dict[str, Any]:
-    """Measure everything once."""
+def measure(viewers: int, directory: Path) -> Iterator[tuple[str, Any]]:
+    """Measure everything once; yields each figure with its name as soon as it is there."""
     with running_kafka(directory) as kafka, running_redis(directory) as redis_url:
         site = new_site(
             kafka, redis_url, directory, partitions=TASKS, session_timeout_s=SESSION_TIMEOUT_S
         )
         site.create_topics()
-        built = build(site.settings, viewers)
-        return {
-            "viewers": viewers,
-            **built._asdict(),
-            "restore_one_task": asyncio.run(restore(site.settings, 1)),
-            "restore_all_tasks": asyncio.run(restore(site.settings, TASKS)),
-            "kill_to_answers_dynamic_s": round(recovery_s(site, static=False), 1),
-            "kill_to_answers_static_s": round(recovery_s(site, static=True), 1),
-        }
+        yield "viewers", viewers
+        yield from build(site.settings, viewers)._asdict().items()
+        yield "restore_one_task", asyncio.run(restore(site.settings, 1))
+        yield "restore_all_tasks", asyncio.run(restore(site.settings, TASKS))
+        yield "kill_to_answers_dynamic_s", round(recovery_s(site, static=False), 1)
+        yield "kill_to_answers_static_s", round(recovery_s(site, static=True), 1)
 
 
 def main() -> None:
@@ -209,9 +208,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        found = measure(options.viewers, Path(directory))
-    for name, value in found.items():
-        sys.stdout.write(f"{name:28} {value}\n")
+        found = {}
+        for name, value in measure(options.viewers, Path(directory)):
+            found[name] = value
+            sys.stdout.write(f"{name:28} {value}\n")
+            sys.stdout.flush()
     if options.json:
         sys.stdout.write(json.dumps(found) + "\n")
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from schemas.results import ConversionRow
-from streams.conversion import Conversion
+from streams.conversion import FEW, Conversion
 from streams.policy import Policy
 from streams.rates import line
 from streams.totals import (
@@ -190,16 +191,20 @@ marks = st.builds(
 clocks = st.integers(T0, T0 + 400_000).map(
     lambda ms: tuple(Mark(partition, ms) for partition in range(PARTITIONS))
 )
-commits = st.just("commit")
+commits = st.sampled_from(["commit", "show"])
 messages = totals | marks | clocks | commits
 steps = st.lists(messages | totals.map(lambda t: (t, t)), max_size=30)
 Step = Any
+#: Stream time: always far enough from the time before for something to be shown.
+_CLOCK = count(T0, 1_000)
 
 
 def play(conversion: Conversion, step: Step) -> list[ConversionRow]:
     """Let the table take a step: publish, or take a message or several."""
     if step == "commit":
         return conversion.rows()
+    if step == "show":
+        return conversion.rows(next(_CLOCK))
     for message in step if isinstance(step, tuple) else (step,):
         if isinstance(message, Mark):
             conversion.mark(message)
@@ -434,6 +439,34 @@ def test_provisional_rows_wait_for_a_second_of_stream_time() -> None:
     assert conversion.rows() == []
     conversion.mark(Mark(0, seconds(2)))
     assert statuses(conversion.rows()) == [(window, "provisional", 2) for window in WINDOWS]
+
+
+def test_rows_of_whole_sessions_are_shown_before() -> None:
+    """As soon as stream time has gone on a little; products and channels wait for the second."""
+    conversion = table()
+    conversion.mark(Mark(0, seconds(1)))
+    conversion.apply(total(1))
+    conversion.rows(seconds(1))
+    conversion.apply(total(2))
+    shown = conversion.rows(seconds(1.125))
+    assert {row.scope for row in shown} == {"session"}
+    assert statuses(shown) == [(window, "provisional", 2) for window in WINDOWS]
+    conversion.apply(total(3))
+    assert conversion.rows(seconds(1.2)) == []
+    conversion.mark(Mark(0, seconds(2)))
+    detailed = [row for row in conversion.rows(seconds(2)) if row.scope != "session"]
+    assert {row.revision for row in detailed} == {2}
+
+
+def test_rows_of_many_sessions_are_not_shown_before() -> None:
+    """A table with much to do publishes once a second."""
+    conversion = table()
+    conversion.mark(Mark(0, seconds(1)))
+    conversion.apply(total(1))
+    conversion.rows(seconds(1))
+    for n in range(FEW + 1):
+        conversion.apply(total(2, session=f"s{n}"))
+    assert conversion.rows(seconds(1.5)) == []
 
 
 @pytest.mark.parametrize("task", [0, 1])

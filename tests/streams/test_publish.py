@@ -1,8 +1,9 @@
-"""Totals go out once a second of stream time: the newest of each pane that changed."""
+"""Totals go out four times a second of stream time, marks once: the newest of what changed."""
 
 from schemas import events as ev
+from streams.publish import FEW
 from streams.totals import Mark
-from tests.streams.world import PANE, T0, World
+from tests.streams.world import PANE, T0, World, event
 
 
 def panes(totals: object) -> list[int]:
@@ -11,12 +12,21 @@ def panes(totals: object) -> list[int]:
     return [total.pane - PANE for total in totals]
 
 
-def test_a_total_is_published_when_the_second_has_changed() -> None:
-    """Events of one second are published together."""
+def test_a_total_is_published_when_a_quarter_of_a_second_is_over() -> None:
+    """Events of the same quarter are published together."""
     world = World()
     assert panes(world.says(ev.Heartbeat, 0.1).totals) == [0]
-    assert world.says(ev.Heartbeat, 0.9).totals == []
-    assert panes(world.says(ev.Heartbeat, 1.0).totals) == [0]
+    assert world.says(ev.Heartbeat, 0.2).totals == []
+    assert panes(world.says(ev.Heartbeat, 0.3).totals) == [0]
+
+
+def test_a_task_with_many_sessions_publishes_once_a_second() -> None:
+    """What changed in one second goes out together then."""
+    world = World()
+    world.says(ev.Heartbeat, 0.1)
+    events = [event(ev.Heartbeat, 0.3, id=f"h{n}", session_id=f"many{n}") for n in range(FEW + 1)]
+    assert world.feed(*events).totals == []
+    assert len(world.says(ev.Heartbeat, 1).totals) == FEW + 2
 
 
 def test_only_panes_that_changed_are_published_oldest_first() -> None:
