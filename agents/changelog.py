@@ -6,6 +6,7 @@ third of the time, and the event loop goes on meanwhile.
 
 import asyncio
 from collections.abc import Callable
+from threading import Event
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -31,13 +32,19 @@ async def read_changelog(
     To be called when the partition's writer is fenced. Ends by the position rather than by a
     last record, so transaction markers and compacted tails do not matter. Raises KafkaException
     when the partition cannot be read; brokers that are away are waited for. ``on_progress`` is
-    called in another thread.
+    called in another thread, which ends soon after a cancellation.
     """
     place = TopicPartition(settings.topic_of("state"), partition, OFFSET_BEGINNING)
-    return await asyncio.to_thread(_read, settings, place, on_progress)
+    given_up = Event()
+    try:
+        return await asyncio.to_thread(_read, settings, place, on_progress, given_up)
+    finally:
+        given_up.set()
 
 
-def _read(settings: Settings, place: TopicPartition, on_progress: Progress) -> dict[bytes, bytes]:
+def _read(
+    settings: Settings, place: TopicPartition, on_progress: Progress, given_up: Event
+) -> dict[bytes, bytes]:
     consumer = Consumer(
         settings.confluent_config()
         | {
@@ -52,17 +59,19 @@ def _read(settings: Settings, place: TopicPartition, on_progress: Progress) -> d
         }
     )
     try:
-        return _newest(consumer, place, on_progress)
+        return _newest(consumer, place, on_progress, given_up)
     finally:
         consumer.close()
 
 
-def _newest(consumer: Consumer, place: TopicPartition, on_progress: Progress) -> dict[bytes, bytes]:
+def _newest(
+    consumer: Consumer, place: TopicPartition, on_progress: Progress, given_up: Event
+) -> dict[bytes, bytes]:
     _, end = consumer.get_watermark_offsets(place, timeout=_END_S)
     consumer.assign([place])
     newest: dict[bytes, bytes | None] = {}
     reached = 0
-    while reached < end:
+    while reached < end and not given_up.is_set():
         messages = consumer.consume(_BATCH, timeout=_POLL_S)
         for message in messages:
             error = message.error()

@@ -24,6 +24,9 @@ FETCH_BYTES = 2 << 20
 #: aiokafka asks a broker that leads no more for a partition's beginning until the metadata are
 #: old: five minutes by default, in which no task of the worker starts.
 METADATA_AGE_MS = 5_000
+#: Nothing is fetched while all partitions are held back, as when a large state is restored; who
+#: is stuck for another reason is found by ``/healthz``.
+MAX_IDLE_MS = 3_600_000
 
 
 class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust is untyped
@@ -47,7 +50,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust i
             session_timeout_ms=settings.session_timeout_s * 1000,
             heartbeat_interval_ms=settings.session_timeout_s * 1000 // 3,
             rebalance_timeout_ms=60_000,
-            max_poll_interval_ms=300_000,
+            max_poll_interval_ms=MAX_IDLE_MS,
             metadata_max_age_ms=METADATA_AGE_MS,
         )
 

@@ -68,10 +68,7 @@ class Task:
         changelog = await read_changelog(
             self._parts.settings, self.partition, self._meter.restoring
         )
-        try:
-            self._state.restore(changelog)
-        except ValueError as error:
-            raise ValueError(f"task {self.partition} cannot start: {error}") from error
+        self._state.restore(changelog)
         await self._intake.seek(self._state.progress)
         self._committed = dict(self._intake.received)
         self._meter.received, self._meter.cursors = self._intake.received, self._intake.cursors

@@ -30,19 +30,31 @@ class TaskSet:
         self._is_ending = is_ending
         self._tasks: dict[int, Task] = {}
         self._runs: dict[int, asyncio.Task[None]] = {}
+        self._beginning: asyncio.Task[None] | None = None
 
     async def assign(self, assigned: Iterable[TP]) -> None:
-        """Start a task for each partition number that was assigned, then open the lane."""
+        """Begin a task for each partition number that was assigned; they run once restored.
+
+        Returns before that: until it does, the group hears no heartbeat of this worker, and to
+        read a large state takes longer than a member may be silent.
+        """
         await self.revoke()
-        parts = self._parts
-        wanted = {tp.partition for tp in assigned if tp.topic == parts.totals_topic}
-        tasks = {p: Task(p, parts) for p in sorted(wanted)}
-        await asyncio.gather(*(task.start() for task in tasks.values()))
-        self._tasks = tasks
-        await self._open(tasks)
+        wanted = {tp.partition for tp in assigned if tp.topic == self._parts.totals_topic}
+        tasks = {p: Task(p, self._parts) for p in sorted(wanted)}
+        self._beginning = asyncio.create_task(self._begin(tasks))
+
+    async def _begin(self, tasks: dict[int, Task]) -> None:
+        try:
+            await asyncio.gather(*(_start(task) for task in tasks.values()))
+            self._tasks = tasks  # before the lane is open: what it brings must find them
+            await self._open(tasks)
+        except asyncio.CancelledError:
+            self._tasks = {}
+            await asyncio.gather(*(task.close() for task in tasks.values()))
+            raise
         self.show_again()
         self._runs = {p: asyncio.create_task(self._run(task)) for p, task in tasks.items()}
-        parts.meters.assigned()
+        self._parts.meters.assigned()
 
     async def _open(self, tasks: dict[int, Task]) -> None:
         parts = self._parts
@@ -57,8 +69,11 @@ class TaskSet:
                 parts.lane.open(TP(topic, p))
 
     async def revoke(self) -> None:
-        """Commit and stop all tasks, and drop their state."""
+        """Commit and stop all tasks, also those that have only begun, and drop their state."""
         self._parts.meters.released()
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.wait([self._beginning])
         self._parts.lane.hold_all()
         tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
@@ -72,14 +87,12 @@ class TaskSet:
     async def _run(self, task: Task) -> None:
         try:
             await task.run()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not go on
             if isinstance(error, ProducerFenced) and self._is_ending():
                 # Asked to end in the middle of a rebalance: the new owner did not wait for us.
                 log.warning("task %d has a new owner already", task.partition)
                 return
-            log.critical("task %d failed: the process ends", task.partition, exc_info=True)
-            logging.shutdown()
-            os._exit(1)
+            _give_up(task, "failed", error)
 
     def show_again(self) -> None:
         """Offer all that the tasks know to the views."""
@@ -105,3 +118,17 @@ class TaskSet:
             task.host_has_news()
         cursors = [task.host_cursor(records[0].partition) for task in self._tasks.values()]
         self._parts.host_log.trim(records[0].partition, cursors)
+
+
+async def _start(task: Task) -> None:
+    try:
+        await task.start()
+    except Exception as error:  # noqa: BLE001 - there must be no task without its state
+        _give_up(task, "cannot start", error)
+
+
+def _give_up(task: Task, what: str, error: Exception) -> None:
+    why = f"{type(error).__name__}: {error}"
+    log.critical("task %d %s: %s: the process ends", task.partition, what, why, exc_info=error)
+    logging.shutdown()
+    os._exit(1)

@@ -43,7 +43,8 @@ class Built(NamedTuple):
     """What making the states has shown."""
 
     events: int
-    bytes_per_viewer: float
+    bytes_per_viewer: int
+    changelog_records: int
     changelog_bytes_per_event: float
 
 
@@ -56,11 +57,12 @@ def build(settings: Settings, viewers: int) -> Built:
     """Make all tasks' states in this process, and write their changelogs to Kafka."""
     producer = Producer(settings.confluent_config() | {"linger.ms": 50, "compression.type": "zstd"})
     gc.disable()  # as in the worker, which frees by reference counts
-    before, events, written = resident(), 0, 0
+    before, events, puts_in_all, written = resident(), 0, 0, 0
     states = [State(p, TASKS, Policy()) for p in range(TASKS)]
     for state in states:
         for count, puts in crowd.fill(state, viewers):
             events += count
+            puts_in_all += len(puts)
             for key, value in puts:
                 written += len(key) + len(value or b"")
                 producer.produce(
@@ -68,12 +70,13 @@ def build(settings: Settings, viewers: int) -> Built:
                 )
                 producer.poll(0)
         producer.flush()
-    return Built(events, (resident() - before) / viewers, written / events)
+    per_viewer = (resident() - before) / viewers
+    return Built(events, round(per_viewer), puts_in_all, round(written / events, 1))
 
 
 async def restore(settings: Settings, tasks: int) -> dict[str, float]:
     """Read the changelogs of so many tasks at once back into maps."""
-    began, records = time.perf_counter(), 0
+    began = time.perf_counter()
 
     async def one(partition: int) -> int:
         state = State(partition, TASKS, Policy())
@@ -81,9 +84,21 @@ async def restore(settings: Settings, tasks: int) -> dict[str, float]:
         state.restore(changelog)
         return len(changelog)
 
-    records = sum(await asyncio.gather(*(one(p) for p in range(tasks))))
+    keys = sum(await asyncio.gather(*(one(p) for p in range(tasks))))
     seconds = time.perf_counter() - began
-    return {"records": records, "seconds": round(seconds, 2), "per_s": round(records / seconds)}
+    records = sum(_length(settings, p) for p in range(tasks))
+    return {"records": records, "keys": keys, "seconds": round(seconds, 2),
+            "records_per_s": round(records / seconds)}  # fmt: skip
+
+
+def _length(settings: Settings, partition: int) -> int:
+    """Return how many records of a changelog were read: it is not compacted yet."""
+    consumer = Consumer(settings.confluent_config() | {"group.id": "length"})
+    begin, end = consumer.get_watermark_offsets(
+        TopicPartition(settings.topic_of("state"), partition)
+    )
+    consumer.close()
+    return int(end - begin)
 
 
 def recovery_s(site: Site, *, static: bool) -> float:

@@ -175,7 +175,7 @@ def changelog_unreadable(run: Run) -> None:
     run.fleet.go_on()
     run.until(
         "a worker refuses, naming the task",
-        lambda: _said(run, f"task {partition} cannot start: changelog record"),
+        lambda: _said(run, f"task {partition} cannot start: ValueError: changelog record"),
     )
     run.expect("offsets of the task", before, _of(run, partition))
     run.put_state(partition, key, newest[key] or b"")

@@ -44,6 +44,7 @@ START_S = 40.0
 STOP_S = 10.0
 PATIENCE_S = 40.0
 _POLL_S = 0.1
+_ROOT = Path(__file__).parents[2]
 _TROUBLE = re.compile(r"^(Traceback|.*(crashed:|\"(error|critical)\"))", re.MULTILINE)
 
 T = TypeVar("T")
@@ -164,9 +165,9 @@ class Site:
     # --- workers -----------------------------------------------------------------------------
 
     @contextmanager
-    def worker(self, **variables: str) -> Iterator["WorkerProcess"]:
+    def worker(self, *, program: str = "agents.cli", **variables: str) -> Iterator["WorkerProcess"]:
         """Run a worker for the length of the block, unless the test ends it before."""
-        worker = WorkerProcess(self.settings, self.directory, variables)
+        worker = WorkerProcess(self.settings, self.directory, variables, program)
         try:
             yield worker
         finally:
@@ -176,11 +177,13 @@ class Site:
 class WorkerProcess:
     """``livepulse worker`` in a process of its own, which dies with the tests."""
 
-    def __init__(self, settings: Settings, directory: Path, variables: dict[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, directory: Path, variables: dict[str, str], program: str
+    ) -> None:
         self.started_s = time.monotonic()
         self._port = free_port()
         self.log = directory / f"worker-{uuid.uuid4().hex[:6]}.log"
-        command = [sys.executable, "-m", "agents.cli", "worker", "--metrics-port", str(self._port)]
+        command = [sys.executable, "-m", program, "worker", "--metrics-port", str(self._port)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *command],
@@ -279,7 +282,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         for name, value in structs.asdict(settings).items()
         if name != "policy" and value is not None and value != {}
     }
-    return others | {f"LIVEPULSE_{name.upper()}": value for name, value in given.items()}
+    ours = {f"LIVEPULSE_{name.upper()}": value for name, value in given.items()}
+    return others | ours | {"PYTHONPATH": str(_ROOT)}  # workers run elsewhere
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tests.integration.outcome import (
     wait_closed,
     wait_counted,
 )
+from tests.integration.slow_worker import RESTORE_S
 from tests.integration.world import clock_events, live_world
 
 pytestmark = pytest.mark.kafka
@@ -69,6 +70,31 @@ def share(*workers: WorkerProcess) -> None:
         return sum(held) == PARTITIONS and set(held) <= sizes
 
     until(lambda: f"{PARTITIONS} tasks shared by {len(workers)}", shared)
+
+
+def test_a_long_restore_keeps_its_place_in_the_group(
+    kafka: Kafka, redis_url: str, tmp_path: Path
+) -> None:
+    """Who reads state for longer than a member may be silent is not taken for dead."""
+    site = new_site(kafka, redis_url, tmp_path)
+    assert site.settings.session_timeout_s < RESTORE_S
+    site.create_topics()
+    with site.worker(program="tests.integration.slow_worker") as worker:
+        worker.ready()
+        assert worker.log.read_text().count("restored in") == PARTITIONS
+        assert worker.stop() == 0
+
+
+def test_a_worker_is_stopped_while_it_restores(
+    kafka: Kafka, redis_url: str, tmp_path: Path
+) -> None:
+    """It has nothing to commit yet, and leaves at once."""
+    site = new_site(kafka, redis_url, tmp_path)
+    site.create_topics()
+    with site.worker(program="tests.integration.slow_worker") as worker:
+        until(worker.last_words, lambda: "on_partitions_assigned" in worker.log.read_text())
+        assert worker.stop() == 0
+        assert "restored in" not in worker.log.read_text()
 
 
 def test_a_fenced_worker_ends_without_a_commit(

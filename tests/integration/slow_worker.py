@@ -1,0 +1,21 @@
+"""``livepulse`` with a state that takes longer to read than a group waits for a silent member."""
+
+import asyncio
+
+from agents import changelog, cli, task
+from agents.settings import Settings
+
+RESTORE_S = 9.0
+
+
+async def read_slowly(
+    settings: Settings, partition: int, on_progress: changelog.Progress
+) -> dict[bytes, bytes]:
+    """Read a changelog as a worker does, later."""
+    await asyncio.sleep(RESTORE_S)
+    return await changelog.read_changelog(settings, partition, on_progress)
+
+
+if __name__ == "__main__":
+    task.read_changelog = read_slowly
+    cli.main()
