@@ -167,7 +167,7 @@ class Worker:
 
     async def _on_shutdown(self, _app: object, **_: Any) -> None:
         if self._tasks is not None:
-            await self._tasks.revoke()
+            await self._tasks.close()
         if self._views is not None:
             await self._views.stop()
 

@@ -53,6 +53,11 @@ class Intake:
         sources = (*self._viewer_sources(), *self._host_sources())
         self._order = StreamOrder({source: newest.get(source, 0) for source in sources})
 
+    async def seek_again(self) -> None:
+        """Go to where the task stopped reading; what it has not applied yet it still has."""
+        for tp, offset in self.received.items():
+            await self._parts.lane.rewind(tp, None if tp in self._unread else offset)
+
     def _viewer_sources(self) -> list[Source]:
         return [(topic, self._partition) for topic in self._parts.viewer_topics]
 

@@ -128,6 +128,11 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         position, end = self._places.get(tp, (0, None))
         return end is not None and position >= end and received >= self._handed.get(tp, 0)
 
+    @property
+    def member_id(self) -> str:
+        """Who this is in the group; it changes when the group has gone on without us."""
+        return str(self._thread._consumer._coordinator.member_id)  # noqa: SLF001
+
     def position(self, tp: TP) -> int | None:
         """Return how far a partition was read, markers included; None while it is held back."""
         return self._places.get(tp, (None, 0))[0]

@@ -76,6 +76,17 @@ class Task:
         took_s = self._meter.restoring_s
         log.info("task %d: %d records restored in %.2f s", self.partition, len(changelog), took_s)
 
+    async def resume(self) -> None:
+        """Go on after a pause, with the state and the producer of before."""
+        self._stopping = False
+        self._meter.resume()
+        await self._intake.seek_again()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the task has its state."""
+        return self._meter.is_ready
+
     def host_cursor(self, partition: int) -> int:
         """Return the next offset of the broadcast topic that this task has not taken over."""
         return self._intake.cursor(partition)

@@ -97,6 +97,11 @@ class TaskMeter:
         self.turned_s = time.monotonic()
         self.restore_s = self.turned_s - self.began_s
 
+    def resume(self) -> None:
+        """Note that the task goes on after a pause."""
+        self.turned_s = time.monotonic()
+        self._meters.tasks[self.partition] = self
+
     def stepped(self, arrivals: Sequence[Arrival], results: Results) -> None:
         """Count a step, and note since when waits what its commit will publish."""
         oldest_ms = self._meters.stepped(arrivals, results, self.partition)

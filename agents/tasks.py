@@ -1,5 +1,10 @@
 """The tasks of this worker: started when partitions are assigned, ended when they go.
 
+Each rebalance takes all partitions from all workers and gives most of them back to whom they came
+from. So a task pauses, with its state, and goes on if it comes back. Nobody else can have had it
+then: to miss a rebalance is to become another member. If that were wrong, its producer would be
+fenced.
+
 A task that ends in any other way than being stopped ends the process, without a commit: the
 next owner goes on from the last one.
 """
@@ -8,6 +13,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord
@@ -28,31 +34,39 @@ class TaskSet:
     def __init__(self, parts: Parts, *, is_ending: Callable[[], bool]) -> None:
         self._parts = parts
         self._is_ending = is_ending
-        self._tasks: dict[int, Task] = {}
+        self._assigned: dict[int, Task] = {}
+        self._tasks: dict[int, Task] = {}  # of those, all once they are ready
         self._runs: dict[int, asyncio.Task[None]] = {}
+        self._paused: dict[int, Task] = {}
         self._beginning: asyncio.Task[None] | None = None
+        self._member_id = ""
 
     async def assign(self, assigned: Iterable[TP]) -> None:
-        """Begin a task for each partition number that was assigned; they run once restored.
+        """Let a task of each partition number that was assigned begin, or go on.
 
-        Returns before that: until it does, the group hears no heartbeat of this worker, and to
-        read a large state takes longer than a member may be silent.
+        Returns before they are ready: until it does, the group hears no heartbeat of this worker,
+        and to read a large state takes longer than a member may be silent.
         """
         await self.revoke()
-        wanted = {tp.partition for tp in assigned if tp.topic == self._parts.totals_topic}
-        tasks = {p: Task(p, self._parts) for p in sorted(wanted)}
+        wanted = sorted({tp.partition for tp in assigned if tp.topic == self._parts.totals_topic})
+        before, self._member_id = self._member_id, self._parts.lane.member_id
+        mine = wanted if before == self._member_id else ()
+        tasks = {p: self._paused.pop(p) for p in mine if p in self._paused}
+        tasks |= {p: Task(p, self._parts) for p in wanted if p not in tasks}
+        self._assigned = tasks
         self._beginning = asyncio.create_task(self._begin(tasks))
 
     async def _begin(self, tasks: dict[int, Task]) -> None:
+        fresh = [task for task in tasks.values() if not task.is_ready]
         try:
+            await self._drop_paused()
             await asyncio.gather(*(_start(task) for task in tasks.values()))
             self._tasks = tasks  # before the lane is open: what it brings must find them
             await self._open(tasks)
-        except asyncio.CancelledError:
-            self._tasks = {}
-            await asyncio.gather(*(task.close() for task in tasks.values()))
-            raise
-        self.show_again()
+        except Exception as error:  # noqa: BLE001 - nobody waits for what is raised here
+            _give_up(f"the tasks {sorted(tasks)} cannot begin", error)
+        for task in fresh:
+            task.show_again()
         self._runs = {p: asyncio.create_task(self._run(task)) for p, task in tasks.items()}
         self._parts.meters.assigned()
 
@@ -69,20 +83,31 @@ class TaskSet:
                 parts.lane.open(TP(topic, p))
 
     async def revoke(self) -> None:
-        """Commit and stop all tasks, also those that have only begun, and drop their state."""
+        """Commit and pause all tasks; those that have only begun are given up."""
         self._parts.meters.released()
         if self._beginning is not None:
             self._beginning.cancel()
             await asyncio.wait([self._beginning])
         self._parts.lane.hold_all()
-        tasks, self._tasks = self._tasks, {}
+        self._tasks = {}
+        tasks, self._assigned = self._assigned, {}
         for task in tasks.values():
             await task.stop()
         await asyncio.gather(*self._runs.values())
         self._runs = {}
-        for task in tasks.values():
-            await task.close()
+        self._paused |= tasks
         self._parts.meters.ended()
+        await self._drop_paused(lambda task: not task.is_ready)
+
+    async def close(self) -> None:
+        """Commit and end all tasks."""
+        await self.revoke()
+        await self._drop_paused()
+
+    async def _drop_paused(self, is_dropped: Callable[[Task], bool] = lambda _: True) -> None:
+        """Give up tasks with their state."""
+        for p in [p for p, task in self._paused.items() if is_dropped(task)]:
+            await self._paused.pop(p).close()
 
     async def _run(self, task: Task) -> None:
         try:
@@ -92,7 +117,7 @@ class TaskSet:
                 # Asked to end in the middle of a rebalance: the new owner did not wait for us.
                 log.warning("task %d has a new owner already", task.partition)
                 return
-            _give_up(task, "failed", error)
+            _give_up(f"task {task.partition} failed", error)
 
     def show_again(self) -> None:
         """Offer all that the tasks know to the views."""
@@ -122,13 +147,13 @@ class TaskSet:
 
 async def _start(task: Task) -> None:
     try:
-        await task.start()
+        await (task.resume() if task.is_ready else task.start())
     except Exception as error:  # noqa: BLE001 - there must be no task without its state
-        _give_up(task, "cannot start", error)
+        _give_up(f"task {task.partition} cannot start", error)
 
 
-def _give_up(task: Task, what: str, error: Exception) -> None:
+def _give_up(what: str, error: Exception) -> NoReturn:
     why = f"{type(error).__name__}: {error}"
-    log.critical("task %d %s: %s: the process ends", task.partition, what, why, exc_info=error)
+    log.critical("%s: %s: the process ends", what, why, exc_info=error)
     logging.shutdown()
     os._exit(1)

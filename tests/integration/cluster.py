@@ -178,7 +178,11 @@ class WorkerProcess:
     """``livepulse worker`` in a process of its own, which dies with the tests."""
 
     def __init__(
-        self, settings: Settings, directory: Path, variables: dict[str, str], program: str
+        self,
+        settings: Settings,
+        directory: Path,
+        variables: dict[str, str],
+        program: str = "agents.cli",
     ) -> None:
         self.started_s = time.monotonic()
         self._port = free_port()

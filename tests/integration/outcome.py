@@ -85,9 +85,10 @@ def wait_closed(site: Site) -> None:
 
 
 def wait_counted(site: Site, world: World) -> None:
-    """Wait until all input is applied and the rows of whole sessions say so.
+    """Wait until all input is applied and the rows of whole sessions and their channels say so.
 
-    An open row is published once a second of the watermark, which moves on when all is quiet.
+    Open rows of channels and products are published together, once a second of the watermark,
+    which moves on when all is quiet.
     """
     site.settle()
     topic = site.settings.topic_of("ConversionRow")
@@ -95,14 +96,24 @@ def wait_counted(site: Site, world: World) -> None:
 
     def behind() -> dict[str, Any]:
         rows = newest_rows(decoded(site.read(topic), ConversionRow))
-        whole = {s: rows.get((s, "session", s, "session", 0)) for s in wanted}
+        channels = {s: counted(rows, s, "channel") for s in wanted}
+        whole = {s: counted(rows, s, "session") for s in wanted}
         return {
-            s: (row and row.counts, wanted[s])
-            for s, row in whole.items()
-            if row is None or row.counts != wanted[s]
+            s: (whole[s], channels[s], wanted[s])
+            for s in wanted
+            if not whole[s] == channels[s] == wanted[s]
         }
 
     until(lambda: f"counted (found, wanted): {behind()}", lambda: not behind())
+
+
+def counted(rows: dict[Key, ConversionRow], session_id: str, scope: str) -> dict[str, int]:
+    """Return the counts of a whole session, summed over its rows of a scope."""
+    total: Counter[str] = Counter()
+    for (session, of, _, window, _), row in rows.items():
+        if (session, of, window) == (session_id, scope, "session"):
+            total.update(row.counts)
+    return dict(total)
 
 
 def _closes(row: ConversionRow) -> bool:

@@ -1,8 +1,10 @@
 """``livepulse`` with a state that takes longer to read than a group waits for a silent member."""
 
 import asyncio
+from importlib import import_module
+from typing import Any
 
-from agents import changelog, cli, task
+from agents import changelog, cli
 from agents.settings import Settings
 
 RESTORE_S = 9.0
@@ -17,5 +19,6 @@ async def read_slowly(
 
 
 if __name__ == "__main__":
+    task: Any = import_module("agents.task")
     task.read_changelog = read_slowly
     cli.main()

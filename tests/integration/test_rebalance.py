@@ -22,6 +22,26 @@ from tests.integration.world import clock_events, live_world
 pytestmark = pytest.mark.kafka
 
 
+def test_who_keeps_a_task_keeps_its_state(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
+    """When a worker comes or goes, only what moves is restored."""
+    site = new_site(kafka, redis_url, tmp_path)
+    site.create_topics()
+    with site.worker() as first:
+        first.ready()
+        with site.worker() as second:
+            share(first, second)
+            assert restored(first, second) == (PARTITIONS, PARTITIONS // 2)
+            assert second.stop() == 0
+        first.ready()
+        assert restored(first, second) == (PARTITIONS * 3 // 2, PARTITIONS // 2)
+        assert first.stop() == 0
+
+
+def restored(*workers: WorkerProcess) -> tuple[int, ...]:
+    """Return how many tasks each worker has restored."""
+    return tuple(worker.log.read_text().count("restored in") for worker in workers)
+
+
 def test_workers_come_and_go_in_a_backlog(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
     """One worker, then two, then three, then two: the same triggers, tables and dead letters."""
     site, wanted = reference(kafka, redis_url)
