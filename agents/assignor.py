@@ -2,10 +2,13 @@
 
 Faust without tables falls back to round robin, which would part the topics of a task. This
 assignor keeps them together, leaves a task where it is when it can (a move costs a restore),
-and gives the broadcast topic whole to every worker.
+and gives the broadcast topic whole to every worker. A static member says nothing of what it has:
+what it says must be the same when it comes back, or the broker has everybody join again. Their
+ids begin with their names, so that the same names get the same tasks.
 """
 
 from collections.abc import Iterable, Mapping
+from heapq import heappop
 
 import msgspec
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
@@ -27,9 +30,10 @@ def assign_tasks(owned: Mapping[str, Iterable[int]], partitions: int) -> dict[st
             if p in free and len(assigned[member]) < quota[member]:
                 assigned[member].append(p)
                 free.discard(p)
+    left = sorted(free)
     for member in members:
         while len(assigned[member]) < quota[member]:
-            assigned[member].append(free.pop())
+            assigned[member].append(heappop(left))
     return {m: sorted(tasks) for m, tasks in assigned.items()}
 
 
@@ -39,13 +43,14 @@ class TaskAssignor(AbstractPartitionAssignor):  # type: ignore[misc] # aiokafka 
     name = "livepulse-tasks"
     version = 0
 
-    def __init__(self, broadcast: str) -> None:
+    def __init__(self, broadcast: str, *, is_static: bool = False) -> None:
         self._broadcast = broadcast
+        self._is_static = is_static
         self._owned: list[int] = []
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        """Tell the group's leader which tasks this worker has."""
-        owned = msgspec.msgpack.encode(self._owned)
+        """Tell the group's leader which tasks this worker has, unless it is a static member."""
+        owned = msgspec.msgpack.encode([] if self._is_static else self._owned)
         return ConsumerProtocolMemberMetadata(self.version, sorted(topics), owned)
 
     def assign(

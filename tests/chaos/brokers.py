@@ -15,7 +15,8 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from tests.chaos.offsets import QUICK
 from tests.integration.cluster import until
-from tests.integration.kafka import SCRIPT, free_port, wait_until_it_answers
+from tests.integration.kafka import SCRIPT, wait_until_it_answers
+from tests.ports import free_port
 
 BROKERS = 3
 #: A JVM on a busy machine, and the log to be read again after a kill.

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.chaos.leash import end_with_tests
-from tests.integration.kafka import free_port
+from tests.ports import free_port
 
 _forks = multiprocessing.get_context("forkserver")
 _CHUNK = 1 << 16

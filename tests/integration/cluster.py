@@ -37,7 +37,8 @@ from agents.settings import Settings
 from agents.simulator.sending import send
 from schemas.events import EVENT_TYPES
 from schemas.results import RESULT_TYPES
-from tests.integration.kafka import Kafka, free_port
+from tests.integration.kafka import Kafka
+from tests.ports import free_port
 
 PARTITIONS = 6
 START_S = 40.0

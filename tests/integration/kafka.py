@@ -1,13 +1,14 @@
 """A real Kafka for the suite: the one that LIVEPULSE_TEST_KAFKA names, or one of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 SCRIPT = Path(__file__).parents[2] / "deploy/kafka-local/kafka.py"
 
@@ -67,9 +68,3 @@ def wait_until_it_answers(script: subprocess.Popen[str]) -> None:
             return
         said.append(line)
     raise (FileNotFoundError if script.wait() == os.EX_UNAVAILABLE else RuntimeError)("".join(said))
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

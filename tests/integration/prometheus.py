@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.cluster import until
-from tests.integration.kafka import free_port
+from tests.ports import free_port
 
 FACTOR = 12
 RULES = Path(__file__).parents[2] / "deploy/prometheus/rules"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from tests.integration.kafka import free_port
+from tests.ports import free_port
 
 START_LIMIT_S = 20.0
 

@@ -27,7 +27,8 @@ from confluent_kafka.admin import (
 from agents.acls import Acl, principal
 from agents.settings import Settings
 from tests.integration.certificates import Authority
-from tests.integration.kafka import SCRIPT, free_port
+from tests.integration.kafka import SCRIPT
+from tests.ports import free_port
 
 START_LIMIT_S = 90.0
 CLUSTER_ID = "bGl2ZXB1bHNlLXNlY3VyZQ"

@@ -13,8 +13,8 @@ from agents.acls import RedisUser, redis_rule
 from agents.redis_client import connect_sync
 from agents.settings import Settings
 from tests.integration.certificates import Authority
-from tests.integration.kafka import free_port
 from tests.integration.redis_server import server_command, wait_until_it_answers
+from tests.ports import free_port
 
 PASSWORD = "a-long-password-of-redis"
 RULES = f"user default off\nuser root on >{PASSWORD} ~* &* +@all\n"

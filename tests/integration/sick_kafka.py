@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.integration.kafka import SCRIPT, Kafka, free_port
+from tests.integration.kafka import SCRIPT, Kafka
+from tests.ports import free_port
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from tests.integration.kafka import SCRIPT, Kafka, free_port, start_command, wait_until_it_answers
+from tests.integration.kafka import SCRIPT, Kafka, start_command, wait_until_it_answers
+from tests.ports import free_port
 
 pytestmark = pytest.mark.kafka
 

@@ -37,6 +37,28 @@ def test_who_keeps_a_task_keeps_its_state(kafka: Kafka, redis_url: str, tmp_path
         assert first.stop() == 0
 
 
+def test_a_static_member_that_comes_back_disturbs_nobody(
+    kafka: Kafka, redis_url: str, tmp_path: Path
+) -> None:
+    """It has its tasks again before the group has missed it; the others never pause."""
+    site = new_site(kafka, redis_url, tmp_path, session_timeout_s=30)
+    site.create_topics()
+    with site.worker(LIVEPULSE_KAFKA_GROUP_INSTANCE_ID="w0") as first:
+        first.ready()
+        with site.worker(LIVEPULSE_KAFKA_GROUP_INSTANCE_ID="w1") as second:
+            share(first, second)
+            second.kill()
+        joined = assignments(first)
+        with site.worker(LIVEPULSE_KAFKA_GROUP_INSTANCE_ID="w1") as second:
+            share(first, second)
+        assert assignments(first) == joined
+
+
+def assignments(worker: WorkerProcess) -> int:
+    """Return how often a worker was given partitions."""
+    return worker.log.read_text().count("Executing _on_partitions_assigned")
+
+
 def restored(*workers: WorkerProcess) -> tuple[int, ...]:
     """Return how many tasks each worker has restored."""
     return tuple(worker.log.read_text().count("restored in") for worker in workers)

@@ -28,9 +28,10 @@ from tests.integration.cluster import (
     new_site,
     until,
 )
-from tests.integration.kafka import Kafka, free_port
+from tests.integration.kafka import Kafka
 from tests.integration.outcome import newest_rows, wait_counted
 from tests.integration.world import World, clock_events, count, make_world
+from tests.ports import free_port
 
 pytestmark = pytest.mark.kafka
 
