@@ -40,11 +40,15 @@ class Intake:
         self._unread: set[TP] = set()  # of which the group has never committed an offset
 
     async def seek(self, progress: Progress) -> None:
-        """Go to the committed offsets of every log."""
+        """Go to where the state was made in every log, or to the committed offsets.
+
+        The state says itself what is in it. The group's coordinator may not: when it has just
+        moved to another broker, aiokafka takes its refusal for "nothing was ever committed".
+        """
         self.cursors = dict(progress.host_offsets)
         for topic in (*self._parts.viewer_topics, self._parts.totals_topic):
             tp = TP(topic, self._partition)
-            offset = await self._parts.lane.committed(tp)
+            offset = await self._start_of(tp, progress.offsets.get(topic))
             await self._parts.lane.rewind(tp, offset)
             self.received[tp] = offset or 0
             if offset is None:
@@ -52,6 +56,15 @@ class Intake:
         newest = {(topic, p): ts for topic, p, ts in progress.newest}
         sources = (*self._viewer_sources(), *self._host_sources())
         self._order = StreamOrder({source: newest.get(source, 0) for source in sources})
+
+    async def _start_of(self, tp: TP, known: int | None) -> int | None:
+        """Return the offset to begin with; None for the log's beginning."""
+        committed = await self._parts.lane.committed(tp)
+        if known is None:
+            return committed
+        if committed is None and await self._parts.lane.end(tp) < known:
+            return None  # the topic was deleted and made anew
+        return max(known, committed or 0)
 
     async def seek_again(self) -> None:
         """Go to where the task stopped reading; what it has not applied yet it still has."""

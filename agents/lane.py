@@ -167,6 +167,12 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         offset = await self._thread.call_thread(consumer.committed, TopicPartition(*tp))
         return None if offset is None else int(offset)
 
+    async def end(self, tp: TP) -> int:
+        """Return the offset after the newest record of a partition."""
+        place = TopicPartition(*tp)
+        ends = await self._thread.call_thread(self._thread._consumer.end_offsets, [place])  # noqa: SLF001
+        return int(ends[place])
+
     async def rewind(self, tp: TP, offset: int | None) -> None:
         """Read a partition from an offset on; ``None``: from its beginning."""
         await self._end_fetch()

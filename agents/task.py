@@ -179,6 +179,7 @@ class Task:
         results, self._pending = self._pending, Results()
         began = time.monotonic()
         self._state.progress.host_offsets = self._intake.host_offsets()
+        self._state.progress.offsets = {tp.topic: offset for tp, offset in offsets.items()}
         puts = list(self._state.puts(self._intake.newest()))
         records = itertools.chain(self._output.state(puts), self._output.results(results))
         count = await self._write(records, offsets)

@@ -43,6 +43,7 @@ class Progress(Struct, array_like=True):
     unpublished: dict[str, list[int]] = field(default_factory=dict)  # session: panes
     counted: int = 0  # how much of the present silence, in ms, is in the watermark
     shown: int = 0  # the last tick at which totals went out
+    offsets: dict[str, int] = field(default_factory=dict)  # topic: next offset of the partition
 
 
 _progress = msgpack.Decoder(Progress).decode

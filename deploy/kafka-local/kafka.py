@@ -360,7 +360,7 @@ def free_ports(count: int) -> list[int]:
     """
     found: set[int] = set()
     while len(found) < count:
-        port = random.randrange(10_000, 32_000)
+        port = random.randrange(10_000, 32_000)  # noqa: S311 - no secret
         with contextlib.suppress(OSError), socket.create_server((HOST, port)):
             found.add(port)
     return sorted(found)

@@ -8,7 +8,7 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from agents.settings import load
+from agents.settings import Settings, load
 from agents.topics import topics
 from tests.deploy.kustomize import identity, pod_of, render
 from tests.deploy.tools import DEPLOY, document, parse_documents, run
@@ -30,16 +30,23 @@ def case(value: Any) -> str:
 
 
 def environment(one: Any, objects: list[Any]) -> dict[str, str]:
-    """Return the variables of a pod's container; what a secret holds is shown as its name."""
+    """Return the variables of a pod's container; a secret or the pod's name as what names it."""
     (container,) = pod_of(one)["containers"]
     maps = {o["metadata"]["name"]: o["data"] for o in objects if o["kind"] == "ConfigMap"}
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
         found |= maps[source["configMapRef"]["name"]]
     return found | {
-        item["name"]: item["valueFrom"]["secretKeyRef"]["key"] * 32
-        for item in container.get("env", [])
+        item["name"]: value_of(item["valueFrom"], one) for item in container.get("env", [])
     }
+
+
+def value_of(source: Any, one: Any) -> str:
+    """Return a value for a variable of a pod of this object."""
+    if "fieldRef" in source:
+        assert source["fieldRef"]["fieldPath"] == "metadata.name"
+        return f"{one['metadata']['name']}-0"
+    return str(source["secretKeyRef"]["key"]) * 32
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -177,3 +184,12 @@ def test_every_file_is_used() -> None:
         used = {*kustomization["resources"], *(p["path"] for p in kustomization.get("patches", []))}
         there = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
         assert there == {name for name in used if name.endswith(".yaml")}, folder
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_workers_are_static_members_by_the_name_of_their_pod(overlay: str) -> None:
+    """Names that stay over a restart, and time to come back in."""
+    worker = next(one for one in OVERLAYS[overlay] if one["kind"] == "StatefulSet")
+    env = environment(worker, OVERLAYS[overlay])
+    assert env["LIVEPULSE_KAFKA_GROUP_INSTANCE_ID"] == "livepulse-worker-0"
+    assert int(env["LIVEPULSE_SESSION_TIMEOUT_S"]) > Settings().session_timeout_s

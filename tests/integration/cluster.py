@@ -140,6 +140,10 @@ class Site:
             (tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0
         }
 
+    def forget_offsets(self) -> None:
+        """Let the group's coordinator forget what was committed; nobody may be in the group."""
+        next(iter(self._admin.delete_consumer_groups([self.settings.app_id]).values())).result()
+
     def behind(self, wanted: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
         """Return the group's offsets where they are lower than these; -1 for none."""
         reached = self.committed()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import Site, WorkerProcess, new_site, twin, until
+from tests.integration.cluster import PARTITIONS, Site, WorkerProcess, new_site, twin, until
 from tests.integration.kafka import Kafka
 from tests.integration.outcome import (
     agree,
@@ -16,7 +16,7 @@ from tests.integration.outcome import (
     wait_closed,
     wait_counted,
 )
-from tests.integration.world import live_world
+from tests.integration.world import clock_events, live_world, recorded_world
 
 pytestmark = pytest.mark.kafka
 
@@ -51,6 +51,27 @@ def test_three_kills_change_nothing(kafka: Kafka, redis_url: str, tmp_path: Path
         wait_closed(killed)
         assert worker.stop() == 0
     agree(outcome(killed), wanted)
+
+
+def test_a_group_that_has_forgotten_its_offsets_is_not_believed(
+    kafka: Kafka, redis_url: str, tmp_path: Path
+) -> None:
+    """The state says what is in it, so nothing is applied or refused a second time."""
+    site = new_site(kafka, redis_url, tmp_path)
+    site.create_topics(arrival_time=False)
+    site.feed(recorded_world().records)
+    with site.worker() as worker:
+        worker.ready()
+        wait_closed(site)
+        assert worker.stop() == 0
+    wanted = outcome(site)
+    site.forget_offsets()
+    site.feed(clock_events(time.time_ns() // 1_000_000, PARTITIONS))
+    with site.worker() as worker:
+        worker.ready()
+        site.settle()
+        assert worker.stop() == 0
+    agree(outcome(site), wanted)
 
 
 def test_kills_in_live_traffic_lose_nothing(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
