@@ -15,7 +15,7 @@ from streams.policy import Policy
 from tests.chaos.brokers import Cluster
 from tests.integration.cluster import Site
 
-PARTITIONS = 6
+PARTITIONS = 4
 SESSION_TIMEOUT_S = 6
 #: No cap bites, nobody falls silent, and a quiet room is noticed soon.
 POLICY = Policy(idle_ms=1_000, silence_ms=6 * 3_600_000, recommendations_per_window=1_000_000)

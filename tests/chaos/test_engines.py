@@ -12,7 +12,7 @@ from tests.chaos.faults_workers import kill_one, strike
 from tests.chaos.run import Outcome, Run
 from tests.chaos.site import SESSION_TIMEOUT_S
 
-pytestmark = [pytest.mark.kafka, pytest.mark.long]
+pytestmark = pytest.mark.kafka
 
 PATIENCE_S = 5.0
 

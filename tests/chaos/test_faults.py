@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.campaign import Stage, execute
 from tests.chaos.catalogue import FAULTS
 
-pytestmark = [pytest.mark.kafka, pytest.mark.long]
+pytestmark = pytest.mark.kafka
 
 SHORT = ("kill-all", "zombie-in-transaction", "rolling-restart", "broker-leader-killed")
 

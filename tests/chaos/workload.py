@@ -17,10 +17,10 @@ from streams.totals import PANE_MS
 
 #: So many that in the 20 s in which one topic may have no leader nobody does more than a viewer's
 #: memory of 32 ids holds: a repeat in that topic is told from its first by them alone.
-VIEWERS = 360
+VIEWERS = 240
 SESSIONS = 3
 #: Events a second.
-RATE = 400
+RATE = 240
 #: What the n-th event of a viewer is.
 CYCLE = ("like", "click", "comment", "order", "click", "comment")
 #: 4**10 would be more than one event may say.
