@@ -156,10 +156,10 @@ class Worker:
         if self._tasks is None:
             parts = self._parts()
             self._connect(parts)
-            self._tasks = TaskSet(parts, is_ending=lambda: self.app.should_stop)
+            self._tasks = TaskSet(
+                parts, is_ending=lambda: self.app.should_stop, on_ready=self._ask_for_ends
+            )
         await self._tasks.assign(assigned)
-        if self.exposition.connected is not None:
-            self.exposition.connected.ends.ask_soon()
 
     async def _on_revoked(self, _app: object, _revoked: set[TP], **_: Any) -> None:
         if self._tasks is not None:
@@ -170,6 +170,10 @@ class Worker:
             await self._tasks.close()
         if self._views is not None:
             await self._views.stop()
+
+    def _ask_for_ends(self) -> None:
+        if self.exposition.connected is not None:
+            self.exposition.connected.ends.ask_soon()
 
     def _show_again(self) -> None:
         if self._tasks is not None:

@@ -28,12 +28,16 @@ log = logging.getLogger(__name__)
 class TaskSet:
     """Starts, feeds and stops tasks as the group's assignment changes.
 
-    ``is_ending`` tells whether the process has been asked to end.
+    ``is_ending`` tells whether the process has been asked to end; ``on_ready`` is called when the
+    tasks of an assignment run.
     """
 
-    def __init__(self, parts: Parts, *, is_ending: Callable[[], bool]) -> None:
+    def __init__(
+        self, parts: Parts, *, is_ending: Callable[[], bool], on_ready: Callable[[], None]
+    ) -> None:
         self._parts = parts
         self._is_ending = is_ending
+        self._on_ready = on_ready
         self._assigned: dict[int, Task] = {}
         self._tasks: dict[int, Task] = {}  # of those, all once they are ready
         self._runs: dict[int, asyncio.Task[None]] = {}
@@ -69,6 +73,7 @@ class TaskSet:
             task.show_again()
         self._runs = {p: asyncio.create_task(self._run(task)) for p, task in tasks.items()}
         self._parts.meters.assigned()
+        self._on_ready()
 
     async def _open(self, tasks: dict[int, Task]) -> None:
         parts = self._parts
