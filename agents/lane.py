@@ -7,6 +7,7 @@ task's transaction and not by Faust, and only committed records are read.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,6 +28,8 @@ METADATA_AGE_MS = 5_000
 #: Nothing is fetched while all partitions are held back, as when a large state is restored; who
 #: is stuck for another reason is found by ``/healthz``.
 MAX_IDLE_MS = 3_600_000
+#: Who has not looked for so long stood still. The first answers after that are as old as its halt.
+STOOD_STILL_S = 1.0
 
 
 class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust is untyped
@@ -65,6 +68,8 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         self._places: dict[TP, tuple[int, int]] = {}  # position, end
         self._handed: dict[TP, int] = {}  # the offset after the newest record handed over
         self._fetch: asyncio.Future[Any] | None = None
+        self._looked_s = 0.0  # when the places were noted last
+        self._trusted_s = 0.0  # from when on what they say is news
 
     def _new_consumer_thread(self) -> LaneThread:
         return LaneThread(self, loop=self.loop, beacon=self.beacon)
@@ -126,6 +131,9 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
 
     def is_caught_up(self, tp: TP, received: int) -> bool:
         """Tell whether everything up to the partition's end, as last fetched, was received."""
+        now_s = time.monotonic()
+        if now_s < self._trusted_s or now_s - self._looked_s > STOOD_STILL_S:
+            return False
         position, end = self._places.get(tp, (0, None))
         return end is not None and position >= end and received >= self._handed.get(tp, 0)
 
@@ -144,6 +152,10 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         Transaction markers are read over without being handed over, so what was handed over
         does not tell alone how far a partition was read.
         """
+        now_s = time.monotonic()
+        if now_s - self._looked_s > STOOD_STILL_S:
+            self._trusted_s = now_s + STOOD_STILL_S
+        self._looked_s = now_s
         for tp in self._open:
             place = self._place(tp)
             if place is not None:
