@@ -255,7 +255,10 @@ def test_tail_follows_from_now_on_and_ends_on_ctrl_c(settings: Settings, tmp_pat
         publish(settings, coupon(2))
         assert json.loads(process.stdout.readline())["trigger_id"] == "t2"
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
+        try:
+            assert process.wait(timeout=20) == 130
+        finally:
+            process.kill()  # where background jobs ignore an interrupt, it would go on for ever
         assert process.stderr.read() == ""
 
 
