@@ -356,7 +356,8 @@ def test_late_events_and_a_refund_after_a_day(kafka: Kafka, redis_url: str, tmp_
         assert worker.stop() == 0
     told = [row for row in rows_of(site) if matches(row, pane)]
     closed = [row.status for row in told if is_closed(row)]
-    assert closed == ["final", "correction", "correction"]
+    assert closed[0] == "final"
+    assert closed.count("correction") == len(closed) - 1 >= 2
     assert [row.revision for row in told] == list(range(1, len(told) + 1))
 
 
