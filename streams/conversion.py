@@ -16,7 +16,7 @@ from streams.changelog import ABOUT, MARKS, TOTAL, WINDOW, Unsaved, parse_key
 from streams.marks import Marks
 from streams.merge import About, Session
 from streams.policy import Policy
-from streams.totals import PANE_MS, Mark, WindowTotal
+from streams.totals import FEW, PANE_MS, Mark, WindowTotal
 from streams.window import (
     BLOCK,
     BRIEF,
@@ -29,9 +29,6 @@ from streams.window import (
     Window,
     places,
 )
-
-#: Rows of more sessions than this are not shown before they are published in detail.
-FEW = 32
 
 #: A session's window; keys sort in the order in which rows are published.
 Key = tuple[str, Place]

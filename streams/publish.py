@@ -8,10 +8,7 @@ so many sessions that once a second is work enough.
 from streams.results import Results
 from streams.session import Session
 from streams.store import State
-from streams.totals import Mark, WindowTotal
-
-#: A task with more sessions that changed sends their totals once a second.
-FEW = 32
+from streams.totals import FEW, Mark, WindowTotal
 
 
 def publish(state: State, results: Results) -> None:

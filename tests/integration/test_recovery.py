@@ -11,12 +11,13 @@ from tests.integration.kafka import Kafka
 from tests.integration.outcome import (
     agree,
     assert_counts,
+    in_peace,
     outcome,
     reference,
     wait_closed,
     wait_counted,
 )
-from tests.integration.world import clock_events, live_world, recorded_world
+from tests.integration.world import clock_events, live_world
 
 pytestmark = pytest.mark.kafka
 
@@ -58,13 +59,7 @@ def test_a_group_that_has_forgotten_its_offsets_is_not_believed(
 ) -> None:
     """The state says what is in it, so nothing is applied or refused a second time."""
     site = new_site(kafka, redis_url, tmp_path)
-    site.create_topics(arrival_time=False)
-    site.feed(recorded_world().records)
-    with site.worker() as worker:
-        worker.ready()
-        wait_closed(site)
-        assert worker.stop() == 0
-    wanted = outcome(site)
+    wanted = in_peace(site)
     site.forget_offsets()
     site.feed(clock_events(time.time_ns() // 1_000_000, PARTITIONS))
     with site.worker() as worker:

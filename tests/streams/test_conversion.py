@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from schemas.results import ConversionRow
-from streams.conversion import FEW, Conversion
+from streams.conversion import Conversion
 from streams.policy import Policy
 from streams.rates import line
 from streams.totals import (
     COUNTS,
+    FEW,
     PANE_MS,
     PEOPLE,
     SIZE,

@@ -1,8 +1,7 @@
 """Totals go out four times a second of stream time, marks once: the newest of what changed."""
 
 from schemas import events as ev
-from streams.publish import FEW
-from streams.totals import Mark
+from streams.totals import FEW, Mark
 from tests.streams.world import PANE, T0, World, event
 
 
