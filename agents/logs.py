@@ -21,6 +21,12 @@ from agents.task_meter import TaskMeter
 #: The task that the current code works for, if any.
 current: ContextVar[TaskMeter | None] = ContextVar("current", default=None)
 
+#: The libraries that speak with Kafka.
+_CLIENTS = ("aiokafka", "kafka")
+
+#: What one of them repeats is said once in so long.
+QUIET_S = 10.0
+
 _PRETTY = "[%(asctime)s] [%(levelname)s] %(where)s%(message)s"
 
 
@@ -34,9 +40,16 @@ def config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": kind, "app_id": settings.app_id}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "filters": {"repeats": {"()": Repeats}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "lines",
+                "filters": ["repeats"],
+            },
+        },
         "root": {"level": settings.log_level, "handlers": ["stderr"]},
-        "loggers": {"aiokafka": {"level": "WARNING"}},
+        "loggers": {name: {"level": "WARNING"} for name in _CLIENTS},
     }
 
 
@@ -49,6 +62,32 @@ def correlation_id(app_id: str) -> str:
     """Return ``app/task/commit`` in a task, else ``app``."""
     task = current.get()
     return app_id if task is None else f"{app_id}/{task.partition}/{task.commits + 1}"
+
+
+class Repeats(logging.Filter):
+    """Holds back what a Kafka client says again and again, and counts it.
+
+    While a broker is away the clients say so at every turn, which is fifty lines a second. The
+    message without its arguments decides what is the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a message through that is new, or old enough; then with the number held back."""
+        if record.name.partition(".")[0] not in _CLIENTS:
+            return True
+        what = record.name, str(record.msg)
+        at, held = self._said.get(what, (-QUIET_S, 0))
+        if record.created - at < QUIET_S:
+            self._said[what] = at, held + 1
+            return False
+        self._said[what] = record.created, 0
+        if held:
+            record.msg = f"{record.msg} ({held} more like it in {QUIET_S:.0f} s)"
+        return True
 
 
 class JsonLines(logging.Formatter):

@@ -79,3 +79,31 @@ def test_a_refused_command_is_not_quoted() -> None:
         )
     )
     assert told == "ResponseError: OOM"
+
+
+def heard(*told: tuple[str, float, str, tuple[object, ...]]) -> list[str]:
+    """Return what is let through of lines: logger, time, message and arguments."""
+    repeats = logs.Repeats()
+    made = [
+        logging.makeLogRecord({"name": name, "created": at, "msg": message, "args": args})
+        for name, at, message, args in told
+    ]
+    return [record.getMessage() for record in made if repeats.filter(record)]
+
+
+def test_a_client_that_repeats_itself_is_heard_once_in_ten_seconds() -> None:
+    """Then it is said how often it was; the arguments do not make another message of it."""
+    away = "aiokafka.conn", "Unable connect to node with id %s"
+    told = [(away[0], 100.0 + n / 10, away[1], (n % 3,)) for n in range(100)]
+    assert heard(*told, (away[0], 110.0, away[1], (7,))) == [
+        "Unable connect to node with id 0",
+        "Unable connect to node with id 7 (99 more like it in 10 s)",
+    ]
+
+
+def test_other_lines_are_all_heard() -> None:
+    """Another message, another logger, and whatever we say ourselves."""
+    assert heard(
+        ("aiokafka", 1.0, "a", ()), ("aiokafka", 1.0, "b", ()), ("kafka.client", 1.0, "a", ()),
+        ("agents.task", 1.0, "a", ()), ("agents.task", 1.0, "a", ()),
+    ) == ["a", "b", "a", "a", "a"]  # fmt: skip
