@@ -11,12 +11,11 @@ from agents.transaction import Out
 from schemas import cloudevents
 from schemas.codec import Rejection
 from schemas.results import (
+    RESULT_TYPES,
     ChurnRow,
     ConversionRow,
-    CouponTrigger,
     DeadLetter,
     Decision,
-    RecommendationTrigger,
     Trigger,
 )
 from streams.partitioner import partition_of
@@ -41,11 +40,8 @@ class Output:
         self._totals = settings.topic_of("window-totals")
         self._source = f"/{settings.app_id}/{partition}"
         self._topics: dict[type[Struct], str] = {
-            kind: settings.topic_of(kind.__name__)
-            for kind in (
-                CouponTrigger, RecommendationTrigger, Decision, ChurnRow, ConversionRow, DeadLetter,
-            )
-        }  # fmt: skip
+            kind: settings.topic_of(kind.__name__) for kind in RESULT_TYPES.values()
+        }
 
     def state(self, puts: Iterable[Put]) -> Iterator[Out]:
         """Yield the changelog records."""

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.settings import Settings
+from schemas.results import RESULT_TYPES
 
 #: A broker must allow as much; ``doctor`` asks.
 BATCH_BYTES = 512 << 10
@@ -37,6 +38,7 @@ class Transactions:
     def __init__(self, settings: Settings, partition: int) -> None:
         self.bytes_written = 0  # of keys and values, in all
         self._group = settings.app_id
+        self._topics = _outputs(settings)
         self._producer = AIOKafkaProducer(
             **settings.aiokafka_config(),
             transactional_id=f"{settings.app_id}-{partition}",
@@ -48,8 +50,14 @@ class Transactions:
         )
 
     async def start(self) -> None:
-        """Fence the task's former owner."""
+        """Fence the task's former owner.
+
+        The producer is told its topics at once. Else the first one that it misses narrows what it
+        asks of the brokers to this one; when it asks again with others under way, as after a
+        broker's death, it believes them to have no leader, and gives them up after 40 s.
+        """
         await self._producer.start()
+        await self._producer.client.set_topics(self._topics)
 
     async def stop(self) -> None:
         """Close the connection; an open transaction is aborted by the broker."""
@@ -85,6 +93,11 @@ class Transactions:
                 if not _append(batch, record, now_ms):
                     raise ValueError(f"a record for {place} is larger than a batch may be")
         yield from filling.items()
+
+
+def _outputs(settings: Settings) -> set[str]:
+    names = ("state", "window-totals", *(kind.__name__ for kind in RESULT_TYPES.values()))
+    return set(map(settings.topic_of, names))
 
 
 def _append(batch: BatchBuilder, record: Out, now_ms: int) -> bool:
