@@ -24,6 +24,8 @@ def product_lines(m: Material, carts: Carts) -> tuple[ProductLine, ...]:
         units.update(one.units)
         for product_id, others in one.company.items():
             company.setdefault(product_id, Counter()).update(others)
+    if m.shelf.ended is not None:
+        units.clear()  # nothing more will be sold
     minutes = min(max((m.clock - m.total.start) / MINUTE_MS, 1.0), 5.0)
     lines = [
         _product(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import redis
+from playwright.async_api import expect
 
 from agents.keys import Keys
 from agents.screen.tokens import Tokens
@@ -32,6 +33,7 @@ from tests.integration.kafka import Kafka
 from tests.integration.outcome import newest_rows, wait_counted
 from tests.integration.world import World, clock_events, count, make_world
 from tests.ports import free_port
+from tests.screen.chromium import PATIENCE_MS, chromium, drawn, looking
 
 pytestmark = pytest.mark.kafka
 
@@ -50,11 +52,14 @@ class ScreenProcess:
             env=_environment(settings),
         )
 
+    def sign(self, *sessions: str) -> str:
+        """Make a token of a host of these sessions, or of an operator."""
+        return self._tokens.sign(sessions=frozenset(sessions), operator=not sessions, ttl_s=600)
+
     def get(self, path: str, *sessions: str) -> tuple[int, Any]:
         """Ask as a host of these sessions, or as an operator; 0 while nobody answers."""
-        token = self._tokens.sign(sessions=frozenset(sessions), operator=not sessions, ttl_s=600)
         request = urllib.request.Request(
-            self.url + path, headers={"Authorization": f"Bearer {token}"}
+            self.url + path, headers={"Authorization": f"Bearer {self.sign(*sessions)}"}
         )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
@@ -160,6 +165,32 @@ def test_the_numbers_are_those_in_the_topics(stack: Stack, session_id: str) -> N
     assert found["session"]["orders"] == wanted.counts.get("OrderPaid", 0)
     path = f"/v1/sessions/{session_id}/conversion?window=session"
     assert stack.screen.get(path)[1]["rows"][0]["counts"] == wanted.counts
+
+
+@pytest.mark.browser
+async def test_the_page_shows_the_numbers_in_the_topics(stack: Stack, session_id: str) -> None:
+    """What a host reads in a browser: people at every step, and money."""
+    wanted = whole(stack, session_id)
+    async with chromium() as browser, looking(browser, {}) as page:
+        token = stack.screen.sign(session_id)
+        signed_in = await page.request.post(f"{stack.screen.url}/v1/login", data={"token": token})
+        assert signed_in.ok
+        await drawn(page, f"{stack.screen.url}/s/{session_id}")
+        people = page.locator("#funnel .people")
+        await expect(people).to_have_text(
+            [f"{wanted.people[step]:,}" for step in _FUNNEL], timeout=PATIENCE_MS
+        )
+        for figure in ("gmv_gross", "gmv_net"):
+            shown = page.locator(f"[data-figure={figure}] .huge > span").first
+            await expect(shown).to_have_text(_yuan(wanted.money[figure]), timeout=PATIENCE_MS)
+
+
+_FUNNEL = ("viewers", "exposed", "clicked", "carted", "ordered", "paid")
+
+
+def _yuan(minor: int) -> str:
+    """Return an amount as the page writes it: without fen from 1,000 yuan on."""
+    return f"¥{minor / 100:,.2f}" if minor < 100_000 else f"¥{minor / 100:,.0f}"
 
 
 def test_shelf_and_stock_are_what_the_host_said(stack: Stack, session_id: str) -> None:

@@ -207,6 +207,21 @@ async def test_rows_keep_their_places_under_the_hand(page: Page, feed: Feed) -> 
 
 async def test_no_update_leaves_anything_behind(page: Page, feed: Feed) -> None:
     """Half a minute of changes at full pace: nodes, listeners and heap stay as they were."""
+    await assert_that_it_stays_small(page, feed, rounds=400, pause_s=0.06)
+
+
+@pytest.mark.long
+async def test_a_page_that_is_left_open_for_ten_minutes_does_not_grow(
+    page: Page, feed: Feed
+) -> None:
+    """The same at the pace of a live session, four changes a second."""
+    await assert_that_it_stays_small(page, feed, rounds=2_400, pause_s=0.25)
+
+
+async def assert_that_it_stays_small(
+    page: Page, feed: Feed, *, rounds: int, pause_s: float
+) -> None:
+    """Change everything again and again, and count what the page holds before and after."""
     await open_session(page, feed, "busy")
     session = await page.context.new_cdp_session(page)
 
@@ -216,16 +231,16 @@ async def test_no_update_leaves_anything_behind(page: Page, feed: Feed) -> None:
         heap = await session.send("Runtime.getHeapUsage")
         return counted["nodes"], counted["jsEventListeners"], heap["usedSize"]
 
-    await churn(feed, rounds=60)
+    await churn(feed, rounds=60, pause_s=0.06)
     nodes, listeners, heap = await used()
-    await churn(feed, rounds=400)
+    await churn(feed, rounds=rounds, pause_s=pause_s)
     later = await used()
     assert later[0] <= nodes + 50
     assert later[1] <= listeners + 5
     assert later[2] < heap + 1_000_000
 
 
-async def churn(feed: Feed, *, rounds: int) -> None:
+async def churn(feed: Feed, *, rounds: int, pause_s: float) -> None:
     """Change numbers, products, triggers, suggestions and panes, again and again."""
     base = feed.snapshots["busy"]
     for i in range(rounds):
@@ -239,7 +254,7 @@ async def churn(feed: Feed, *, rounds: int) -> None:
             suggestions=base["suggestions"][i % 2 :],
         )
         feed.push_panes("busy", [pane(i, NOW + i * PANE)])
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(pause_s)
 
 
 # --- timeline ----------------------------------------------------------------------------------

@@ -117,6 +117,14 @@ def test_stock_lasts_as_long_as_it_sells(m: Material) -> None:
             assert one.sells_out_in_min is None
 
 
+def test_nothing_sells_out_when_the_session_is_over(m: Material) -> None:
+    """What was sold in its last minutes is no forecast any more."""
+    assert any(one.units_per_min for one in snapshot(m, short, 1).products)
+    over = structs.replace(m, shelf=structs.replace(m.shelf, ended=AT - 60_000))
+    lines = snapshot(over, short, 1).products
+    assert {(one.units_per_min, one.sells_out_in_min) for one in lines} == {(0.0, None)}
+
+
 def test_budgets_are_what_is_not_promised(m: Material) -> None:
     """And never below zero."""
     assert all(one.left == one.budget - 10 for one in snapshot(m, short, 1).offers)
