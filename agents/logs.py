@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
+from agents.metrics.task_meter import TaskMeter
 from agents.settings import Settings
-from agents.task_meter import TaskMeter
 
 #: The task that the current code works for, if any.
 current: ContextVar[TaskMeter | None] = ContextVar("current", default=None)

@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from agents.engine.transaction import Out
 from agents.settings import Settings
-from agents.transaction import Out
 from schemas.codec import Rejection
 from streams.records import Arrival, Record
 from streams.results import Results

@@ -15,7 +15,7 @@ from typing import Any
 
 import kafka
 
-from agents.decoders import decoders
+from agents.engine.decoders import decoders
 from agents.recording import Record
 from agents.settings import Settings, load
 from agents.simulator.sending import send

@@ -1,7 +1,7 @@
 """What a coupon budget promises: reserve once per trigger id, give back once, never overspend.
 
-`Ledger` is the rule in memory. `agents/budget.lua` is the same rule inside Redis, and the tests
-hold the one against the other.
+`Ledger` is the rule in memory. `agents/engine/budget.lua` is the same rule inside Redis, and the
+tests hold the one against the other.
 """
 
 from typing import Literal

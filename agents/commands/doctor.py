@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from agents import checks
-from agents.checks import Check
 from agents.commands.printing import print_json
+from agents.doctor import checks
+from agents.doctor.checks import Check
 
 _COLOURS: dict[str, str] = {"ok": "green", "warn": "yellow", "failed": "red", "skipped": "blue"}
 
@@ -63,7 +63,7 @@ def diagnose() -> Iterator[Check]:
         return
     yield checks.ok("settings", f"for {settings.app_id}, topics {settings.topic_prefix}*")
     yield from _broker(settings)
-    from agents import redis_checks  # noqa: PLC0415 - costs 0.2 s; `--help` does not pay
+    from agents.doctor import redis_checks  # noqa: PLC0415 - costs 0.2 s; `--help` does not pay
 
     yield from redis_checks.judge(settings)
 
@@ -71,7 +71,8 @@ def diagnose() -> Iterator[Check]:
 def _broker(settings: Any) -> Iterator[Check]:
     from kafka.errors import KafkaError  # noqa: PLC0415 - keeps `--help` fast
 
-    from agents import admin, broker_checks, broker_facts, topics  # noqa: PLC0415 - as above
+    from agents import admin, topics  # noqa: PLC0415 - as above
+    from agents.doctor import broker_checks, broker_facts  # noqa: PLC0415 - as above
 
     specs = topics.topics(settings)
     try:

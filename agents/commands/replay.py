@@ -13,7 +13,7 @@ import typer
 
 from agents import recording
 from agents.commands.tail import describe, printable
-from agents.decoders import decoders
+from agents.engine.decoders import decoders
 from agents.pseudonyms import renaming
 from agents.recording import RecordingError
 from agents.settings import load

@@ -18,8 +18,8 @@ def worker(
     Example: LIVEPULSE_KAFKA_BOOTSTRAP=kafka:9092 livepulse worker --metrics-port 9100
     """
     # Faust and aiokafka take a second to import: the other commands do not wait for them.
-    from agents import permissions  # noqa: PLC0415
-    from agents.run_worker import run  # noqa: PLC0415
+    from agents.doctor import permissions  # noqa: PLC0415
+    from agents.engine.run_worker import run  # noqa: PLC0415
     from agents.settings import load  # noqa: PLC0415
 
     settings = load()

@@ -16,7 +16,7 @@ from agents.demo.scrape import Numbers
 from agents.redis_client import connect_sync
 from agents.settings import Settings
 from agents.simulator.scenario import Scenario
-from agents.views import count_at_risk, read_sessions, read_top_risks
+from agents.views.reading import count_at_risk, read_sessions, read_top_risks
 from schemas.results import ChurnRow
 
 _LOOK_EVERY_S = 1.0

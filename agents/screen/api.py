@@ -7,11 +7,11 @@ from aiohttp import web
 from msgspec import Struct, structs
 from redis.asyncio import Redis
 
-from agents.keys import RISKS_KEPT, TRIGGERS_KEPT, Keys
 from agents.screen import source
 from agents.screen.access import GRANT
 from agents.screen.answers import answer, fail
 from agents.screen.hub import Current, Hub, now_ms
+from agents.views.keys import RISKS_KEPT, TRIGGERS_KEPT, Keys
 from schemas.results import ConversionRow, Scope, Window
 from streams.screen import Pane, ProductLine, SessionLine
 from streams.snapshot import Pseudonym, line, pane, risk, triggers

@@ -17,10 +17,10 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from agents.keys import Keys
 from agents.screen.meters import Meters
 from agents.screen.room import Room
 from agents.screen.source import KINDS, Source
+from agents.views.keys import Keys
 from streams.material import Material
 from streams.screen import Snapshot
 from streams.snapshot import Pseudonym

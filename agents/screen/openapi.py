@@ -12,10 +12,10 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
-from agents.keys import RISKS_KEPT
 from agents.screen.access import LONGEST_TOKEN, Login, Me
 from agents.screen.answers import Problem
 from agents.screen.api import TOP, Panes, Products, Rows, Sessions
+from agents.views.keys import RISKS_KEPT
 from schemas.results import Window
 from streams.screen import Risk, Snapshot, Triggers
 

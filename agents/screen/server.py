@@ -16,7 +16,6 @@ from prometheus_client.exposition import choose_encoder
 from redis.asyncio import Redis
 
 from agents import redis_client
-from agents.keys import Keys
 from agents.pseudonyms import PREFIX
 from agents.screen import api, pages
 from agents.screen.access import Access
@@ -27,6 +26,7 @@ from agents.screen.openapi import document
 from agents.screen.stream import Streams
 from agents.screen.tokens import Tokens
 from agents.settings import Settings
+from agents.views.keys import Keys
 
 log = logging.getLogger(__name__)
 

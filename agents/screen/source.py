@@ -11,9 +11,9 @@ from typing import Any, cast, get_args
 import msgspec
 from redis.asyncio import Redis
 
-from agents.keys import HOUR_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
-from agents.view_batch import SessionView
-from agents.views import decode_trigger
+from agents.views.batch import SessionView
+from agents.views.keys import HOUR_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
+from agents.views.reading import decode_trigger
 from schemas.results import ChurnRow, ConversionRow, Scope, Window
 from streams.choices import REASONS
 from streams.glance import Glance

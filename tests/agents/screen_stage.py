@@ -9,14 +9,14 @@ import msgspec
 from aiohttp import ClientSession, web
 from msgspec import structs
 
-from agents.glances import Glances
-from agents.keys import Keys
 from agents.redis_client import connect
 from agents.screen.server import Screen
 from agents.screen.tokens import Tokens
 from agents.settings import Settings
-from agents.view_batch import SessionView
-from agents.views import Views
+from agents.views.batch import SessionView
+from agents.views.glances import Glances
+from agents.views.keys import Keys
+from agents.views.writer import Views
 from streams.results import Results
 from tests.redis_server import RedisServer
 from tests.streams.world import World

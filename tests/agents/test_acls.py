@@ -89,7 +89,7 @@ def test_producers_may_not_erase_and_erasers_may_not_produce() -> None:
 @pytest.mark.parametrize(
     ("role", "files"),
     [
-        ("worker", ["view_batch.py", "view_erasure.py", "redis_meter.py"]),
+        ("worker", ["views/batch.py", "views/erasure.py", "metrics/redis_meter.py"]),
         ("screen", ["screen/source.py", "screen/hub.py", "screen/room.py"]),
     ],
 )
@@ -106,6 +106,6 @@ def test_redis_allows_each_command_that_is_called(role: str, files: list[str]) -
 
 def test_redis_allows_each_command_of_the_budgets_script() -> None:
     """Redis holds a script's calls against the user's rules, too."""
-    script = (ROOT / "agents/budget.lua").read_text()
+    script = (ROOT / "agents/engine/budget.lua").read_text()
     called = {name.lower() for name in re.findall(r"redis\.call\('([A-Z]+)'", script)}
     assert called <= set(REDIS_USERS[0].commands)

@@ -4,7 +4,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.assignor import TaskAssignor, assign_tasks
+from agents.engine.assignor import TaskAssignor, assign_tasks
 
 TASKS = st.sets(st.integers(0, 40))
 MEMBERS = st.dictionaries(st.text("abc", min_size=1), TASKS, min_size=1, max_size=6)

@@ -11,9 +11,9 @@ import redis.asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.budget import RedisBudget
-from agents.keys import Keys
+from agents.engine.budget import RedisBudget
 from agents.redis_client import connect
+from agents.views.keys import Keys
 from streams.budget import Answer, Ledger, Release, Reservation
 from tests.redis_server import RedisServer, running
 
@@ -185,7 +185,7 @@ async def test_an_outage_is_unavailable_and_logged_once(
     mortal: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every answer of an outage is "unavailable", never an exception; one line tells of it."""
-    caplog.set_level(logging.INFO, "agents.budget")
+    caplog.set_level(logging.INFO, "agents.engine.budget")
     async with Budget(mortal) as budget:
         await budget.shared.reserve([ask("room")])
         mortal.kill()

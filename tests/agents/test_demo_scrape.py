@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.demo import scrape
-from agents.exposition import Exposition
-from agents.histogram import LATENCY_S, Histogram
-from agents.meters import Meters
-from agents.redis_meter import RedisMeter
+from agents.engine.exposition import Exposition
+from agents.metrics.histogram import LATENCY_S, Histogram
+from agents.metrics.meters import Meters
+from agents.metrics.redis_meter import RedisMeter
 
 INF = float("inf")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from agents.broker_checks import clock
-from agents.redis_checks import eviction
+from agents.doctor.broker_checks import clock
+from agents.doctor.redis_checks import eviction
 from agents.settings import Settings
 from agents.topics import topics
 from tests.agents.command_line import CommandLine

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import Metric
 
-from agents.exposition import Exposition
-from agents.histogram import AGE_S, CALL_S, FINAL_S, LATENCY_S, LOOP_S, REBALANCE_S
-from agents.meters import REFUSALS, Meters
-from agents.redis_meter import RedisMeter
+from agents.engine.exposition import Exposition
+from agents.metrics.histogram import AGE_S, CALL_S, FINAL_S, LATENCY_S, LOOP_S, REBALANCE_S
+from agents.metrics.meters import REFUSALS, Meters
+from agents.metrics.redis_meter import RedisMeter
+from agents.metrics.sizes import KINDS
+from agents.metrics.vitals import CERTIFICATES, Vitals
 from agents.settings import Settings
-from agents.sizes import KINDS
-from agents.vitals import CERTIFICATES, Vitals
 from schemas.codec import Rejection
 from schemas.events import Heartbeat
 from streams.records import Record

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.exposition import Exposition
-from agents.health import LOOP_SILENT_S, TASK_SILENT_S, Health
-from agents.meters import Meters
-from agents.probes import routes, serve
-from agents.redis_meter import RedisMeter
+from agents.engine.exposition import Exposition
+from agents.metrics.health import LOOP_SILENT_S, TASK_SILENT_S, Health
+from agents.metrics.meters import Meters
+from agents.metrics.probes import routes, serve
+from agents.metrics.redis_meter import RedisMeter
+from agents.metrics.vitals import Vitals, registry
 from agents.settings import Settings, SettingsError
-from agents.vitals import Vitals, registry
 
 
 class Patient:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from agents.host_log import HostLog
+from agents.engine.host_log import HostLog
 from schemas.codec import BatchDecoder, Rejection
 from schemas.events import TOPICS, SessionStarted
 from streams.policy import Policy

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from agents.lag import Lags
-from agents.log_ends import Span
-from agents.meters import Meters
-from agents.task_meter import Jump, Reached, TaskMeter
+from agents.engine.lag import Lags
+from agents.metrics.log_ends import Span
+from agents.metrics.meters import Meters
+from agents.metrics.task_meter import Jump, Reached, TaskMeter
 
 CARTS, HOST, TOTALS = TP("carts", 0), TP("host", 0), TP("totals", 0)
 

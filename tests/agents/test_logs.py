@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from agents import logs
-from agents.meters import Meters
+from agents.metrics.meters import Meters
 from agents.redis_client import reason
 from agents.settings import Settings
 
@@ -105,5 +105,5 @@ def test_other_lines_are_all_heard() -> None:
     """Another message, another logger, and whatever we say ourselves."""
     assert heard(
         ("aiokafka", 1.0, "a", ()), ("aiokafka", 1.0, "b", ()), ("kafka.client", 1.0, "a", ()),
-        ("agents.task", 1.0, "a", ()), ("agents.task", 1.0, "a", ()),
+        ("agents.engine.task", 1.0, "a", ()), ("agents.engine.task", 1.0, "a", ()),
     ) == ["a", "b", "a", "a", "a"]  # fmt: skip

@@ -9,10 +9,10 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.families import histogram as family
-from agents.histogram import Histogram
-from agents.meters import DECISIONS, REFUSALS, Meters, tally
-from agents.task_meter import Jump, Reached, TaskMeter, Written
+from agents.metrics.families import histogram as family
+from agents.metrics.histogram import Histogram
+from agents.metrics.meters import DECISIONS, REFUSALS, Meters, tally
+from agents.metrics.task_meter import Jump, Reached, TaskMeter, Written
 from schemas.codec import Rejection
 from schemas.events import EVENT_TYPES, Heartbeat, SessionStarted
 from schemas.results import ConversionRow, Decision

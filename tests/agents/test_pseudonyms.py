@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import recording
-from agents.decoders import decoders
+from agents.engine.decoders import decoders
 from agents.pseudonyms import PREFIX, pseudonym, renaming
 from agents.settings import Settings, SettingsError
 from agents.simulator.scenario import Scenario

@@ -4,8 +4,8 @@ import gc
 
 import pytest
 
-from agents import glances
-from agents.glances import AT_ONCE, EVERY_MS, QUIET_EVERY_MS, Glances
+from agents.views import glances
+from agents.views.glances import AT_ONCE, EVERY_MS, QUIET_EVERY_MS, Glances
 from schemas import events as ev
 from streams.glance import Glance
 from streams.journal import Marked, Note

@@ -11,8 +11,8 @@ from aiohttp import ClientSession
 from msgspec import structs
 
 from agents.screen import hub, stream
-from agents.view_batch import SessionView
-from agents.views import Views
+from agents.views.batch import SessionView
+from agents.views.writer import Views
 from schemas.results import ConversionRow
 from tests.agents.screen_stage import Stage, running, settings_of, write, writing
 from tests.redis_server import RedisServer

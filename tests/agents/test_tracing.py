@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agents.transaction import Out
+from agents.engine.transaction import Out
 from schemas.codec import Rejection
 from schemas.events import CartAdded, Event
 from schemas.results import RecommendationTrigger

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.keys import Keys
 from agents.redis_client import connect, connect_sync
-from agents.views import SessionView, Views, read_sessions, read_top_risks, read_triggers
+from agents.views.batch import SessionView
+from agents.views.keys import Keys
+from agents.views.reading import read_sessions, read_top_risks, read_triggers
+from agents.views.writer import Views
 from schemas.results import ChurnRow, CouponTrigger
 from tests.redis_server import RedisServer, running
 

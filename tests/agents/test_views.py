@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import views
-from agents.keys import HOUR_MS, RISKS_KEPT, Keys
 from agents.redis_client import connect, connect_sync
-from agents.views import SessionView, Views
+from agents.views import reading, writer
+from agents.views.batch import SessionView
+from agents.views.keys import HOUR_MS, RISKS_KEPT, Keys
+from agents.views.writer import Views
 from schemas.results import (
     ChurnRow,
     ConversionRow,
@@ -127,9 +128,9 @@ async def test_rows_come_back_by_start(server: RedisServer) -> None:
     async with writing(server) as out:
         out.offer(conversion=[late, early, product, row(window="1m")])
     reader = connect_sync(server.settings)
-    assert views.read_rows(reader, "room", "10s", "session", keys=KEYS) == [early, late]
-    assert views.read_rows(reader, "room", "10s", "product", keys=KEYS) == [product]
-    assert len(views.read_rows(reader, "room", "1m", "session", keys=KEYS)) == 1
+    assert reading.read_rows(reader, "room", "10s", "session", keys=KEYS) == [early, late]
+    assert reading.read_rows(reader, "room", "10s", "product", keys=KEYS) == [product]
+    assert len(reading.read_rows(reader, "room", "1m", "session", keys=KEYS)) == 1
     reader.close()
 
 
@@ -139,7 +140,7 @@ async def test_rows_of_more_than_a_day_ago_are_not_read(server: RedisServer) -> 
     async with writing(server) as out:
         out.offer(conversion=rows)
     with connect_sync(server.settings) as reader:
-        assert views.read_rows(reader, "room", "10s", "session", keys=KEYS) == rows[5:]
+        assert reading.read_rows(reader, "room", "10s", "session", keys=KEYS) == rows[5:]
 
 
 async def test_a_correction_replaces_its_row(server: RedisServer) -> None:
@@ -149,7 +150,7 @@ async def test_a_correction_replaces_its_row(server: RedisServer) -> None:
         await out._flush()
         out.offer(conversion=[row(paid=3, revision=2)])
     with connect_sync(server.settings) as reader:
-        [found] = views.read_rows(reader, "room", "10s", "session", keys=KEYS)
+        [found] = reading.read_rows(reader, "room", "10s", "session", keys=KEYS)
     assert found.counts == {"OrderPaid": 3}
 
 
@@ -161,18 +162,18 @@ async def test_the_whole_session_is_one_row_though_its_start_moves(server: Redis
         await out._flush()
         out.offer(conversion=[earlier])
     with connect_sync(server.settings) as reader:
-        assert views.read_total(reader, "room", keys=KEYS) == earlier
-        assert views.read_rows(reader, "room", "session", "session", keys=KEYS) == [earlier]
+        assert reading.read_total(reader, "room", keys=KEYS) == earlier
+        assert reading.read_rows(reader, "room", "session", "session", keys=KEYS) == [earlier]
 
 
 async def test_nothing_written_reads_as_nothing(server: RedisServer) -> None:
     """A session that Redis does not know is empty, not an error."""
     with connect_sync(server.settings) as reader:
-        assert views.read_sessions(reader, keys=KEYS) == []
-        assert views.read_total(reader, "room", keys=KEYS) is None
-        assert views.read_rows(reader, "room", "10s", "session", keys=KEYS) == []
-        assert views.read_top_risks(reader, "room", keys=KEYS) == []
-        assert views.read_triggers(reader, "room", keys=KEYS) == []
+        assert reading.read_sessions(reader, keys=KEYS) == []
+        assert reading.read_total(reader, "room", keys=KEYS) is None
+        assert reading.read_rows(reader, "room", "10s", "session", keys=KEYS) == []
+        assert reading.read_top_risks(reader, "room", keys=KEYS) == []
+        assert reading.read_triggers(reader, "room", keys=KEYS) == []
 
 
 async def test_sessions_are_listed_by_last_activity(server: RedisServer) -> None:
@@ -184,7 +185,7 @@ async def test_sessions_are_listed_by_last_activity(server: RedisServer) -> None
         await out._flush()
         out.offer(sessions=[first, second])
     with connect_sync(server.settings) as reader:
-        assert views.read_sessions(reader, keys=KEYS) == [second, first]
+        assert reading.read_sessions(reader, keys=KEYS) == [second, first]
 
 
 async def test_the_fifty_likeliest_to_leave(server: RedisServer) -> None:
@@ -195,7 +196,7 @@ async def test_the_fifty_likeliest_to_leave(server: RedisServer) -> None:
         one.offer(churn=first)
         other.offer(churn=second)
     with connect_sync(server.settings) as reader:
-        found = views.read_top_risks(reader, "room", keys=KEYS)
+        found = reading.read_top_risks(reader, "room", keys=KEYS)
         assert reader.zcard(KEYS.risks("room")) == RISKS_KEPT
     assert [one.viewer_id for one in found] == [f"v{n}" for n in range(599, 549, -1)]
 
@@ -207,7 +208,7 @@ async def test_who_has_left_is_removed(server: RedisServer) -> None:
         await out._flush()
         out.offer(left=[("room", "bob")])
     with connect_sync(server.settings) as reader:
-        assert views.read_top_risks(reader, "room", keys=KEYS) == [risk("ann")]
+        assert reading.read_top_risks(reader, "room", keys=KEYS) == [risk("ann")]
         assert reader.hkeys(KEYS.churn("room")) == [b"ann"]
         assert reader.zrange(KEYS.risks("room"), 0, -1) == [b"ann"]
 
@@ -219,7 +220,7 @@ async def test_the_last_200_triggers_once_each(server: RedisServer) -> None:
         await out._flush()
         out.offer(triggers=[coupon(249), recommendation(250)])
     with connect_sync(server.settings) as reader:
-        found = views.read_triggers(reader, "room", keys=KEYS)
+        found = reading.read_triggers(reader, "room", keys=KEYS)
     assert found == [recommendation(250), *(coupon(n) for n in range(249, 50, -1))]
 
 
@@ -275,7 +276,7 @@ def test_what_was_offered_last_stands(common: RedisServer, offers: list[Offer]) 
     asyncio.run(example())
     latest = {f"v{viewer}": probability for viewer, probability in offers}
     with connect_sync(common.settings) as reader:
-        found = views.read_top_risks(reader, "room", keys=KEYS)
+        found = reading.read_top_risks(reader, "room", keys=KEYS)
     expected = {name: value for name, value in latest.items() if value is not None}
     assert {one.viewer_id: one.probability for one in found} == expected
 
@@ -302,7 +303,7 @@ async def test_an_outage_blocks_nothing_and_ends_with_the_latest(mortal: RedisSe
         mortal.start()
         await asyncio.wait_for(back.wait(), 5)
     with connect_sync(mortal.settings) as reader:
-        assert views.read_rows(reader, "room", "10s", "session", keys=KEYS) == latest
+        assert reading.read_rows(reader, "room", "10s", "session", keys=KEYS) == latest
 
 
 async def test_lost_data_is_noticed_without_a_failed_write(server: RedisServer) -> None:
@@ -325,7 +326,7 @@ async def test_stop_does_not_wait_for_a_silent_redis(
     mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker can end while Redis hangs."""
-    monkeypatch.setattr(views, "WRITE_S", 0.1)
+    monkeypatch.setattr(writer, "WRITE_S", 0.1)
     async with asyncio.timeout(2):
         async with writing(mortal) as out:
             mortal.freeze()

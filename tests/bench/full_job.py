@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 
-from agents import run_worker
-from agents.app import Worker
+from agents.engine import run_worker
+from agents.engine.app import Worker
 from agents.settings import load
 
 _EVERY_S = 0.01

@@ -11,7 +11,7 @@ import time
 from confluent_kafka import Producer
 from msgspec import msgpack
 
-from agents.changelog import read_changelog
+from agents.engine.changelog import read_changelog
 from agents.settings import Settings, load
 from streams.policy import Policy
 from streams.state import Visit

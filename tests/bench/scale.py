@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from agents.changelog import read_changelog
+from agents.engine.changelog import read_changelog
 from agents.recording import Record
 from agents.settings import Settings
 from schemas import events as ev

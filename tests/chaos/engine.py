@@ -15,10 +15,10 @@ import msgspec
 from aiokafka import conn
 from faust.types import TP
 
-from agents.app import Worker
-from agents.run_worker import serve
+from agents.engine.app import Worker
+from agents.engine.run_worker import serve
+from agents.engine.task import Task
 from agents.settings import load
-from agents.task import Task
 from streams.store import PANE, VISIT, State
 from tests.chaos import failpoints, mutants
 from tests.chaos.leash import end_with_tests

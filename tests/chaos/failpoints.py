@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from agents.task import Task
+from agents.engine.task import Task
 from streams.store import State
 
 #: Asks a worker to count its passages from now on.

@@ -6,8 +6,8 @@ from contextlib import suppress
 from confluent_kafka import KafkaException
 
 from agents import redis_client
-from agents.keys import Keys
-from agents.views import read_rows
+from agents.views.keys import Keys
+from agents.views.reading import read_rows
 from schemas.results import ConversionRow
 from streams.totals import WINDOWS
 from tests.chaos import checker

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from agents import transaction
-from agents.transaction import Out, Transactions
+from agents.engine import transaction
+from agents.engine.transaction import Out, Transactions
 from streams import pipeline, publish
 from streams.conversion import Conversion
 from streams.results import Results

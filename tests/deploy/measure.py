@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from agents import recording
-from agents.output import Output
+from agents.engine.output import Output
+from agents.engine.transaction import Out
 from agents.settings import Settings
-from agents.transaction import Out
 from schemas.codec import BatchDecoder
 from schemas.events import TOPICS
 from streams import pipeline, replay

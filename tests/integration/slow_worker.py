@@ -4,7 +4,8 @@ import asyncio
 from importlib import import_module
 from typing import Any
 
-from agents import changelog, cli
+from agents import cli
+from agents.engine import changelog
 from agents.settings import Settings
 
 RESTORE_S = 9.0
@@ -19,6 +20,6 @@ async def read_slowly(
 
 
 if __name__ == "__main__":
-    task: Any = import_module("agents.task")
+    task: Any = import_module("agents.engine.task")
     task.read_changelog = read_slowly
     cli.main()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec import structs
 
-from agents import broker_facts, redis_checks
+from agents.doctor import broker_facts, redis_checks
 from agents.settings import Settings
 from agents.topics import topics
 from tests.agents.command_line import CommandLine

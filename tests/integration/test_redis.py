@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agents import views
-from agents.budget import RedisBudget
-from agents.keys import Keys
+from agents.engine.budget import RedisBudget
 from agents.redis_client import connect, connect_sync
-from agents.views import SessionView, Views
+from agents.views import reading
+from agents.views.batch import SessionView
+from agents.views.keys import Keys
+from agents.views.writer import Views
 from streams.budget import Answer, Ledger, Release, Reservation
 from tests.redis_server import RedisServer, newest, running
 
@@ -124,7 +125,7 @@ async def test_views_are_whole_again_after_a_crash(forgetful: RedisServer) -> No
     await task
     await client.aclose()
     with connect_sync(forgetful.settings) as reader:
-        found = views.read_sessions(reader, keys=KEYS)
+        found = reading.read_sessions(reader, keys=KEYS)
     assert {one.session_id: one.present for one in found} == {
         f"room-{n}": 2_900 + n for n in range(100)
     }

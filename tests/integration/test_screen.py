@@ -15,9 +15,9 @@ import pytest
 import redis
 from playwright.async_api import expect
 
-from agents.keys import Keys
 from agents.screen.tokens import Tokens
 from agents.settings import Settings
+from agents.views.keys import Keys
 from schemas.results import ConversionRow, CouponTrigger, Decision
 from tests.integration.cluster import (
     PARTITIONS,

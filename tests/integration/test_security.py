@@ -10,13 +10,15 @@ from kafka.errors import GroupAuthorizationFailedError
 from msgspec import structs
 from redis.exceptions import NoPermissionError
 
-from agents import permissions, redis_client
+from agents import redis_client
 from agents.acls import REDIS_USERS, acls, principal
 from agents.admin import Refused, Unreachable, open_admin
 from agents.consumer import TriggerConsumer
-from agents.keys import Keys
+from agents.doctor import permissions
 from agents.simulator.sending import SendingError
-from agents.views import Views, read_sessions, read_triggers
+from agents.views.keys import Keys
+from agents.views.reading import read_sessions, read_triggers
+from agents.views.writer import Views
 from schemas.results import ChurnRow
 from tests.agents.command_line import CommandLine
 from tests.integration.house import House, as_user

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from agents import redis_client
-from agents.keys import Keys
-from agents.views import read_rows, read_sessions, read_total, read_triggers
+from agents.views.keys import Keys
+from agents.views.reading import read_rows, read_sessions, read_total, read_triggers
 from schemas.results import CouponTrigger, RecommendationTrigger
 from streams.policy import Policy
 from streams.store import State

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.transaction import Transactions
+from agents.engine.transaction import Transactions
 from tests.integration.cluster import new_site
 from tests.integration.kafka import Kafka
 

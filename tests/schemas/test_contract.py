@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import schemas
 from agents.commands.schemas import app
-from agents.output import Output
+from agents.engine.output import Output
 from agents.settings import Settings
 from schemas import samples
 from schemas.codec import Rejection

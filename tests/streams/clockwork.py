@@ -1,7 +1,7 @@
 """Tasks that read logs while time passes, as those of a worker do, without broker and sockets.
 
 A record stands in its log from its own timestamp on. ``Site.tick`` lets every task go round its
-loop once, ``agents/task.py`` line by line: fetch, order, step, let time pass, merge, commit.
+loop once, ``agents/engine/task.py`` line by line: fetch, order, step, let time pass, merge, commit.
 Tasks may be down, sources may stall, reading may be slow; times are ms of the wall clock.
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from agents.output import decode_total
+from agents.engine.output import decode_total
 from streams.budget import Answer, Ledger, Reservation
 from streams.policy import Policy
 from streams.records import Record

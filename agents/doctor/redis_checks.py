@@ -7,9 +7,9 @@ from typing import Any
 import redis
 from redis.exceptions import NoPermissionError
 
-from agents import checks
-from agents.broker_checks import clock
-from agents.checks import Check
+from agents.doctor import checks
+from agents.doctor.broker_checks import clock
+from agents.doctor.checks import Check
 from agents.redis_client import connect_sync
 from agents.settings import Settings
 

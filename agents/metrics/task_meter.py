@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from faust.types import TP
 from msgspec import Struct
 
-from agents.sizes import Sizes
+from agents.metrics.sizes import Sizes
 from schemas.results import ConversionRow
 from streams.order import Source
 from streams.records import Arrival
@@ -16,7 +16,7 @@ from streams.results import Results
 from streams.store import Put, State
 
 if TYPE_CHECKING:  # meters.py makes these
-    from agents.meters import Meters
+    from agents.metrics.meters import Meters
 
 #: Counting what a task holds takes up to some milliseconds.
 COUNT_EVERY_S = 5.0

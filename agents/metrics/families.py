@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from agents.histogram import Histogram
+from agents.metrics.histogram import Histogram
 
 #: Label names, and a value for each set of label values.
 Labelled = tuple[tuple[str, ...], Iterable[tuple[tuple[str, ...], float]]]

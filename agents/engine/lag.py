@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from faust.types import TP
 from msgspec import Struct
 
-from agents.log_ends import Span
-from agents.meters import Meters
-from agents.parts import Parts
-from agents.task_meter import Jump, TaskMeter
+from agents.engine.parts import Parts
+from agents.metrics.log_ends import Span
+from agents.metrics.meters import Meters
+from agents.metrics.task_meter import Jump, TaskMeter
 
 
 class Lag(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What a worker counts: plain integers, written on the event loop, read by any thread.
 
-``agents.exposition`` turns them into Prometheus' form at the scrape. No session, viewer or
+``agents.engine.exposition`` turns them into Prometheus' form at the scrape. No session, viewer or
 product is a label: those numbers are in the tables.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from aiokafka.errors import ProducerFenced
 
-from agents.histogram import AGE_S, FINAL_S, REBALANCE_S, Histogram
-from agents.task_meter import TaskMeter
+from agents.metrics.histogram import AGE_S, FINAL_S, REBALANCE_S, Histogram
+from agents.metrics.task_meter import TaskMeter
 from schemas.codec import Rejection
 from schemas.events import EVENT_TYPES, TOPICS, Event
 from streams.budget import Answer

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
-from agents.assignor import TaskAssignor
+from agents.engine.assignor import TaskAssignor
 from agents.settings import Settings
 
 #: A fetch must come back soon: the next one for a busy partition waits for it.

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.histogram import CALL_S, Histogram
+from agents.metrics.histogram import CALL_S, Histogram
 
 #: Without a call for so long, Redis is asked for the time.
 ASK_AFTER_S = 5.0

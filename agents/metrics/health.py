@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from agents.meters import Meters
-from agents.redis_meter import RedisMeter
-from agents.task_meter import TaskMeter
-from agents.vitals import Vitals
+from agents.metrics.meters import Meters
+from agents.metrics.redis_meter import RedisMeter
+from agents.metrics.task_meter import TaskMeter
+from agents.metrics.vitals import Vitals
 
 #: The event loop stands still for seconds when a large state is put back; longer, it hangs.
 LOOP_SILENT_S = 15.0

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from agents import checks
-from agents.broker_facts import BrokerFacts, TopicFacts
-from agents.checks import Check
+from agents.doctor import checks
+from agents.doctor.broker_facts import BrokerFacts, TopicFacts
+from agents.doctor.checks import Check
+from agents.engine.transaction import BATCH_BYTES, TIMEOUT_MS
 from agents.topics import TopicSpec
-from agents.transaction import BATCH_BYTES, TIMEOUT_MS
 
 _DAY_MS = 24 * 3_600_000
 #: A task waits this long for late events, so a clock that is further off is a real fault.

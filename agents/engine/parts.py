@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agents.budget import RedisBudget
-from agents.glances import Glances
-from agents.host_log import HostLog
-from agents.lane import LaneConsumer
-from agents.meters import Meters
+from agents.engine.budget import RedisBudget
+from agents.engine.host_log import HostLog
+from agents.engine.lane import LaneConsumer
+from agents.metrics.meters import Meters
 from agents.settings import Settings
-from agents.view_batch import SessionView
-from agents.views import Views
+from agents.views.batch import SessionView
+from agents.views.glances import Glances
+from agents.views.writer import Views
 from schemas.codec import BatchDecoder
 from schemas.results import ConversionRow
 from streams import churn

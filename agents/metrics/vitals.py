@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from agents.families import gauge, histogram
-from agents.histogram import LOOP_S, Histogram
+from agents.metrics.families import gauge, histogram
+from agents.metrics.histogram import LOOP_S, Histogram
 from agents.settings import Settings
 
 #: The settings that name certificates of ours; a CA file may hold several, the first counts.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 from msgspec import Struct
 
+from agents.engine.transaction import Out
 from agents.settings import Settings
-from agents.transaction import Out
 from schemas import cloudevents
 from schemas.codec import Rejection
 from schemas.results import (

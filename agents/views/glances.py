@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from msgspec import Struct, field
 
-from agents.views import Views
+from agents.views.writer import Views
 from streams.glance import Glance, Looked, glance
 from streams.journal import Journal
 from streams.partitioner import partition_of

@@ -15,14 +15,14 @@ from typing import Any, cast, get_args
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from agents.keys import BUDGET_KEPT_MS, KEPT_MS, Keys
+from agents.metrics.redis_meter import RedisMeter
 from agents.redis_client import reason
-from agents.redis_meter import RedisMeter
+from agents.views.keys import BUDGET_KEPT_MS, KEPT_MS, Keys
 from streams.budget import Answer, Release, Reservation
 
 log = logging.getLogger(__name__)
 
-SCRIPT = resources.files("agents").joinpath("budget.lua").read_bytes()
+SCRIPT = resources.files("agents.engine").joinpath("budget.lua").read_bytes()
 SHA = hashlib.sha1(SCRIPT).hexdigest()  # noqa: S324  Redis names scripts by their SHA-1
 
 #: Releases that Redis has not taken yet; at most so many are kept, the newest.

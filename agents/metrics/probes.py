@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from agents.health import Health, Verdict
+from agents.metrics.health import Health, Verdict
 from agents.settings import SettingsError
 
 

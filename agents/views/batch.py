@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from agents.keys import (
+from agents.views.keys import (
     HOURS_KEPT,
     KEPT_MS,
     MARKERS_KEPT,

@@ -8,47 +8,27 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import chain, islice
-from typing import Any, TypeVar, cast
+from itertools import islice
 from uuid import uuid4
 
-import msgspec
-import redis
-from msgspec import Struct, convert
 from msgspec.structs import astuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from agents import view_erasure
-from agents.keys import HOUR_MS, KEPT_MS, RISKS_SHOWN, Keys
+from agents.metrics.redis_meter import RedisMeter
 from agents.redis_client import reason
-from agents.redis_meter import RedisMeter
-from agents.view_batch import Batch, Key, SessionView, Value, add
+from agents.views import erasure
+from agents.views.batch import Batch, Key, SessionView, Value, add
+from agents.views.keys import KEPT_MS, Keys
 from schemas.events import EVERY_SESSION
 from schemas.results import (
     ChurnRow,
     ConversionRow,
-    CouponTrigger,
-    RecommendationTrigger,
-    Scope,
     Trigger,
-    Window,
 )
 from streams.glance import Glance
 from streams.journal import Note
 from streams.state import Shelf
-
-__all__ = [
-    "SessionView",
-    "Views",
-    "count_at_risk",
-    "decode_trigger",
-    "read_rows",
-    "read_sessions",
-    "read_top_risks",
-    "read_total",
-    "read_triggers",
-]
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +38,6 @@ LIMIT = 50_000
 CHUNK = 500
 #: How long one pipeline may take, and how long ``stop`` may.
 WRITE_S = 2.0
-
-DEFAULT_KEYS = Keys()
-
-T = TypeVar("T", bound=Struct)
 
 
 class Views:
@@ -175,7 +151,7 @@ class Views:
         """Erase a viewer; after a failure it stays to be done."""
         try:
             async with asyncio.timeout(WRITE_S):
-                await view_erasure.erase(self._client, self._keys, session_id, viewer_id)
+                await erasure.erase(self._client, self._keys, session_id, viewer_id)
         except (RedisError, OSError) as error:  # OSError: also the timeout
             self._note_failure(error)
             return False
@@ -233,68 +209,3 @@ def _row_key(row: ConversionRow) -> Key:
     # The start of a whole-session row moves when a late event comes; it is the same row still.
     start = 0 if row.window == "session" else row.start
     return ("row", row.session_id, row.window, row.scope, row.scope_id, start)
-
-
-def read_sessions(r: redis.Redis, *, keys: Keys = DEFAULT_KEYS) -> list[SessionView]:
-    """Return the sessions of the last day, the most recently active first.
-
-    Every reader takes a client whose replies are bytes, as ``connect_sync`` makes it.
-    """
-    names = [keys.session(member.decode()) for member in _highest(r, keys.sessions)]
-    return _decoded(r.mget(names) if names else [], SessionView)
-
-
-def read_total(
-    r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS
-) -> ConversionRow | None:
-    """Return the row of the whole session, if there is one yet."""
-    return next(iter(_decoded([r.get(keys.total(session_id))], ConversionRow)), None)
-
-
-def read_rows(
-    r: redis.Redis, session_id: str, window: Window, scope: Scope, *, keys: Keys = DEFAULT_KEYS
-) -> list[ConversionRow]:
-    """Return the rows of the last day by start, then by product or channel."""
-    hours = [0] if window == "session" else map(int, _highest(r, keys.hours(session_id)))
-    pipe = r.pipeline(transaction=False)
-    for clock in hours:
-        pipe.hvals(keys.rows(session_id, window, scope, clock * HOUR_MS))
-    rows = _decoded(chain.from_iterable(pipe.execute()), ConversionRow)
-    return sorted(rows, key=lambda row: (row.start, row.scope_id))
-
-
-def read_top_risks(r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS) -> list[ChurnRow]:
-    """Return the viewers who are most likely to leave, at most 50, the likeliest first."""
-    viewers = _highest(r, keys.risks(session_id))[:RISKS_SHOWN]
-    return _decoded(r.hmget(keys.churn(session_id), viewers) if viewers else [], ChurnRow)
-
-
-def count_at_risk(r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS) -> int:
-    """Return how many viewers of the session are at high risk now."""
-    rows = _decoded(r.hvals(keys.churn(session_id)), ChurnRow)
-    return sum(row.level == "high" for row in rows)
-
-
-def read_triggers(
-    r: redis.Redis, session_id: str, *, keys: Keys = DEFAULT_KEYS
-) -> list[CouponTrigger | RecommendationTrigger]:
-    """Return the last 200 triggers, the newest first."""
-    return [decode_trigger(value) for value in _highest(r, keys.triggers(session_id))]
-
-
-def decode_trigger(value: bytes) -> CouponTrigger | RecommendationTrigger:
-    """Return a trigger of either kind."""
-    fields = msgspec.json.decode(value)
-    if "suggestions" in fields:
-        return convert(fields, RecommendationTrigger)
-    return convert(fields, CouponTrigger)
-
-
-def _highest(r: redis.Redis, key: str) -> list[bytes]:
-    """Return the members of a sorted set, the highest first."""
-    return cast("list[bytes]", r.zrevrange(key, 0, -1))
-
-
-def _decoded(values: Iterable[Any], kind: type[T]) -> list[T]:
-    """Decode what is there; a key may have expired, a viewer may have left meanwhile."""
-    return [msgspec.json.decode(value, type=kind) for value in values if value is not None]

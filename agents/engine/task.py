@@ -17,12 +17,12 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from agents import logs
-from agents.changelog import read_changelog
-from agents.intake import Intake
-from agents.output import Output, decode_total
-from agents.parts import Parts
-from agents.task_meter import Reached, Written
-from agents.transaction import Out, Transactions
+from agents.engine.changelog import read_changelog
+from agents.engine.intake import Intake
+from agents.engine.output import Output, decode_total
+from agents.engine.parts import Parts
+from agents.engine.transaction import Out, Transactions
+from agents.metrics.task_meter import Reached, Written
 from streams import pipeline
 from streams.order import by_tick
 from streams.records import Arrival

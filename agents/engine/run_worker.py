@@ -4,9 +4,10 @@ import gc
 
 import faust
 
-from agents import logs, probes, vitals
-from agents.app import Worker
-from agents.health import Health
+from agents import logs
+from agents.engine.app import Worker
+from agents.metrics import probes, vitals
+from agents.metrics.health import Health
 from agents.settings import Settings
 
 

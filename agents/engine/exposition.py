@@ -9,12 +9,12 @@ from typing import NamedTuple
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from agents.families import by, counter, gauge, histogram, level, per_partition, total
-from agents.lag import Lags
-from agents.log_ends import LogEnds
-from agents.meters import Meters
-from agents.parts import Parts
-from agents.redis_meter import RedisMeter
+from agents.engine.lag import Lags
+from agents.engine.parts import Parts
+from agents.metrics.families import by, counter, gauge, histogram, level, per_partition, total
+from agents.metrics.log_ends import LogEnds
+from agents.metrics.meters import Meters
+from agents.metrics.redis_meter import RedisMeter
 
 
 class Connected(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from agents.keys import Keys
+from agents.views.keys import Keys
 from schemas.events import EVERY_SESSION
 
 

@@ -19,8 +19,8 @@ from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
-from agents.parts import Parts
-from agents.task import Task
+from agents.engine.parts import Parts
+from agents.engine.task import Task
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
-from agents.parts import Parts
+from agents.engine.parts import Parts
+from agents.metrics.task_meter import Jump
 from agents.pseudonyms import renaming
-from agents.task_meter import Jump
 from streams.admission import admit
 from streams.order import Source, StreamOrder
 from streams.records import Arrival

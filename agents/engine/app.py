@@ -13,21 +13,21 @@ from faust.types import TP
 from yarl import URL
 
 from agents import redis_client
-from agents.budget import RedisBudget
-from agents.decoders import decoders
-from agents.exposition import Connected, Exposition
-from agents.host_log import HostLog
-from agents.keys import Keys
-from agents.lag import Lags
-from agents.lane import LaneTransport
-from agents.log_ends import LogEnds
-from agents.meters import Meters
-from agents.parts import Parts
-from agents.redis_meter import RedisMeter
+from agents.engine.budget import RedisBudget
+from agents.engine.decoders import decoders
+from agents.engine.exposition import Connected, Exposition
+from agents.engine.host_log import HostLog
+from agents.engine.lag import Lags
+from agents.engine.lane import LaneTransport
+from agents.engine.parts import Parts
+from agents.engine.tasks import TaskSet
+from agents.metrics.log_ends import LogEnds
+from agents.metrics.meters import Meters
+from agents.metrics.redis_meter import RedisMeter
+from agents.metrics.vitals import Vitals
 from agents.settings import Settings, SettingsError
-from agents.tasks import TaskSet
-from agents.views import Views
-from agents.vitals import Vitals
+from agents.views.keys import Keys
+from agents.views.writer import Views
 
 if TYPE_CHECKING:  # an optional dependency
     from opentelemetry.trace import Tracer

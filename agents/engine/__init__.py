@@ -1,0 +1,1 @@
+"""The worker: Faust's lane, the tasks, and the one transaction of a commit."""

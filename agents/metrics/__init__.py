@@ -1,0 +1,1 @@
+"""What a process says of itself: meters, what Prometheus reads of them, health."""

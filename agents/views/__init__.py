@@ -1,0 +1,1 @@
+"""The views in Redis: who writes them, who reads them, their keys."""
