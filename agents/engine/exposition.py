@@ -3,7 +3,7 @@
 The contract is ``deploy/prometheus/metrics.md``: names, labels, help texts and edges.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from prometheus_client.core import Metric
@@ -15,6 +15,7 @@ from agents.metrics.families import by, counter, gauge, histogram, level, per_pa
 from agents.metrics.log_ends import LogEnds
 from agents.metrics.meters import Meters
 from agents.metrics.redis_meter import RedisMeter
+from agents.metrics.task_meter import TaskMeter
 
 
 class Connected(NamedTuple):
@@ -23,6 +24,40 @@ class Connected(NamedTuple):
     parts: Parts
     lags: Lags
     ends: LogEnds
+
+
+#: What each task tells: name, help text, and the value, None while there is none.
+_OF_A_TASK: tuple[tuple[str, str, Callable[[TaskMeter], float | None]], ...] = (
+    (
+        "watermark_timestamp_seconds",
+        "The task's watermark: no older event is expected",
+        lambda one: _seconds(one.watermark_ms),
+    ),
+    (
+        "last_commit_timestamp_seconds",
+        "When the task last committed",
+        lambda one: _seconds(one.committed_at_ms),
+    ),
+    (
+        "restore_remaining_records",
+        "Changelog offsets still to be read; 0 when the task is ready",
+        lambda one: one.restore_left,
+    ),
+    (
+        "restored_records",
+        "Keys read back in the current or last restore",
+        lambda one: one.restored,
+    ),
+    (
+        "restore_seconds",
+        "Duration of the current or last restore",
+        lambda one: one.restoring_s,
+    ),
+)
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
 
 
 class Exposition(Collector):
@@ -146,48 +181,16 @@ class Exposition(Collector):
     def _tasks(self) -> Iterator[Metric]:
         tasks = list(self._meters.tasks.items())
         ready = sum(meter.is_ready for _, meter in tasks)
-        for name, text, value in (
-            ("partitions", "Tasks that there must be, over all workers", self._meters.partitions),
-            ("tasks", "Tasks that run here", ready),
-            (
-                "tasks_starting",
-                "Tasks that are being fenced and restored here",
-                len(tasks) - ready,
-            ),
-        ):
-            yield level(name, text, value)
-        for name, text, values in (
-            (
-                "watermark_timestamp_seconds",
-                "The task's watermark: no older event is expected",
-                [(p, one.watermark_ms / 1000) for p, one in tasks if one.watermark_ms is not None],
-            ),
-            (
-                "last_commit_timestamp_seconds",
-                "When the task last committed",
-                [
-                    (p, one.committed_at_ms / 1000)
-                    for p, one in tasks
-                    if one.committed_at_ms is not None
-                ],
-            ),
-            (
-                "restore_remaining_records",
-                "Changelog offsets still to be read; 0 when the task is ready",
-                [(p, one.restore_left) for p, one in tasks],
-            ),
-            (
-                "restored_records",
-                "Keys read back in the current or last restore",
-                [(p, one.restored) for p, one in tasks],
-            ),
-            (
-                "restore_seconds",
-                "Duration of the current or last restore",
-                [(p, one.restoring_s) for p, one in tasks],
-            ),
-        ):
-            yield per_partition(name, text, values)
+        yield level(
+            "partitions", "Tasks that there must be, over all workers", self._meters.partitions
+        )
+        yield level("tasks", "Tasks that run here", ready)
+        yield level(
+            "tasks_starting", "Tasks that are being fenced and restored here", len(tasks) - ready
+        )
+        for name, text, value in _OF_A_TASK:
+            known = [(p, found) for p, one in tasks if (found := value(one)) is not None]
+            yield per_partition(name, text, known)
 
     def _state(self) -> Iterator[Metric]:
         tasks = list(self._meters.tasks.items())
