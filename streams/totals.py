@@ -6,6 +6,8 @@ person in a pane once for each window whose *first* sight of that person it is. 
 distinct people are then the plain sum of that column over its panes.
 """
 
+from itertools import chain
+
 from msgspec import Struct, field
 
 from schemas.events import EVENT_TYPES, Event, ViewerEvent
@@ -58,6 +60,15 @@ class PaneTotals(Struct, array_like=True):
     channels: dict[str, Vector] = field(default_factory=dict)
     products: dict[str, Vector] = field(default_factory=dict)
     present: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what another version wrote: it would be added to the wrong columns."""
+        for name, one in chain(self.channels.items(), self.products.items()):
+            if len(one) != SIZE:
+                raise ValueError(
+                    f"total of {name!r} has {len(one)} columns instead of {SIZE}:"
+                    " all workers must run the same version"
+                )
 
 
 class WindowTotal(Struct, array_like=True, tag=True):

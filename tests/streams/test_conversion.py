@@ -738,13 +738,6 @@ def test_a_partition_that_cannot_be_is_refused(partition: int) -> None:
         conversion.apply(structs.replace(total(1), partition=partition))
 
 
-def test_a_total_of_another_version_is_refused() -> None:
-    """A vector of another length would be added to the wrong columns, so it is not."""
-    conversion = table()
-    with pytest.raises(ValueError, match="has 3 columns instead of"):
-        conversion.apply(WindowTotal("s", FIRST, 0, PaneTotals({"feed": [1, 2, 3]})))
-
-
 def test_a_changelog_of_another_number_of_partitions_is_refused() -> None:
     """Totals by partition mean something else then, so nothing is restored."""
     conversion = table(2)

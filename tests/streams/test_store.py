@@ -16,6 +16,7 @@ from streams.store import PANE as PANE_KIND
 from streams.store import VISIT as VISIT_KIND
 from streams.store import Put, State
 from streams.timers import NEVER
+from streams.totals import PaneTotals
 from tests.streams.world import PANE, SHOP, World, event, order, simulated
 
 ROOM = simulated(events=700, rate=12.0, sessions=2, viewers=150, late_share=0.03, seed=5)
@@ -191,8 +192,12 @@ _key = msgspec.msgpack.encode
         (_key("no tuple"), _key([])),
         (b"", _key([])),
         (b"?s1", _key([])),
+        (_key((PANE_KIND, "s1", 7)), _key([{"feed": [1, 2, 3]}, {}, 0])),
     ],
-    ids=["broken value", "wrong value", "unknown kind", "wrong key", "empty key", "unknown letter"],
+    ids=[
+        "broken value", "wrong value", "unknown kind", "wrong key", "empty key", "unknown letter",
+        "a total of another version",
+    ],
 )  # fmt: skip
 def test_an_undecodable_record_refuses_to_restore_and_names_its_key(
     key: bytes, value: bytes
@@ -201,6 +206,12 @@ def test_an_undecodable_record_refuses_to_restore_and_names_its_key(
     with pytest.raises(ValueError, match="changelog record") as refusal:
         State(0, 1, Policy()).restore({key: value})
     assert repr(key) in str(refusal.value)
+
+
+def test_a_total_of_another_version_says_so() -> None:
+    """Its columns would be added to the wrong ones; what to do is in the message."""
+    with pytest.raises(ValueError, match=r"'feed' has 3 columns .* the same version"):
+        msgspec.msgpack.decode(_key([{"feed": [1, 2, 3]}, {}, 0]), type=PaneTotals)
 
 
 def test_how_new_a_session_is_survives() -> None:
