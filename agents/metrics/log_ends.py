@@ -9,10 +9,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
-import kafka
 from faust.types import TP
-from kafka.errors import KafkaError
 from msgspec import Struct
 
 from agents.settings import Settings
@@ -55,13 +54,15 @@ class LogEnds:
         self._at_once.set()
 
     def _run(self) -> None:
-        client: kafka.KafkaConsumer | None = None
+        from kafka.errors import KafkaError  # noqa: PLC0415 - 0.2 s that no start has to wait for
+
+        client: Any = None
         is_answered = True
         while True:
             try:
                 client = client or self._client()
                 self._ask(client)
-            except KafkaError as error:
+            except (KafkaError, OSError) as error:
                 if is_answered:
                     log.warning("the broker does not tell where its logs end: %r", error)
                 is_answered = False
@@ -70,14 +71,20 @@ class LogEnds:
             self._at_once.wait(EVERY_S)
             self._at_once.clear()
 
-    def _client(self) -> kafka.KafkaConsumer:
+    def _client(self) -> Any:
         """Connect; without a group, so that it is a member of nothing and fetches nothing."""
-        return kafka.KafkaConsumer(
-            **self._settings.kafka_python_config(), isolation_level="read_committed"
+        from kafka import KafkaConsumer  # noqa: PLC0415 - as above
+
+        return KafkaConsumer(
+            **self._settings.kafka_python_config(),
+            enable_auto_commit=False,
+            isolation_level="read_committed",
         )
 
-    def _ask(self, client: kafka.KafkaConsumer) -> None:
-        places = [kafka.TopicPartition(*tp) for tp in self._wanted()]
+    def _ask(self, client: Any) -> None:
+        from kafka import TopicPartition  # noqa: PLC0415 - as above
+
+        places = [TopicPartition(*tp) for tp in self._wanted()]
         if not places:
             self.spans = {}
             return
