@@ -41,7 +41,7 @@ WRITE_S = 2.0
 
 
 class Views:
-    """Writes the newest values every ``flush_ms``.
+    """Writes the newest values as they come, and at most every ``flush_ms``.
 
     ``on_recovered`` is called when Redis is back after a failure, or has lost what was written
     (a restart, a flush): offer everything that the views shall hold. ``failures`` counts the
@@ -72,6 +72,7 @@ class Views:
         self._known = False
         self._me = keys.writer(uuid4().hex)
         self._writing = asyncio.Lock()
+        self._news = asyncio.Event()
         self._stopping = asyncio.Event()
 
     def offer(
@@ -107,6 +108,7 @@ class Views:
 
     def erase(self, viewers: Iterable[tuple[str, str]]) -> None:
         """Forget viewers, given as (session or ``*``, viewer): what waits, then what is there."""
+        self._news.set()
         for session_id, viewer_id in viewers:
             self._erasures[session_id, viewer_id] = None
             self._pending = {
@@ -118,19 +120,25 @@ class Views:
     async def run(self) -> None:
         """Write until ``stop`` is called."""
         while not self._stopping.is_set():
+            await self._news.wait()
+            self._news.clear()
             await self._flush()
+            if self._pending or self._erasures:  # Redis fails: try again
+                self._news.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._flush_s)
 
     async def stop(self) -> None:
         """End ``run`` after writing what is left, if that takes less than ``WRITE_S``."""
         self._stopping.set()
+        self._news.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(WRITE_S):
                 await self._flush()
 
     def _put(self, values: Iterable[tuple[Key, Value]]) -> None:
         pending = self._pending
+        self._news.set()
         for key, value in values:
             pending.pop(key, None)  # to the end: the order is by age
             pending[key] = value
