@@ -108,8 +108,9 @@ class Task:
         self._wake.set()
 
     def show_again(self) -> None:
-        """Offer the whole state to the views."""
-        self._parts.show_again(self._state)
+        """Offer the whole state to the views, after the next commit: it proves that it is ours."""
+        self._is_asked_again = True
+        self._wake.set()
 
     # --- the loop --------------------------------------------------------------------------
 
@@ -174,7 +175,7 @@ class Task:
 
     async def _commit(self) -> None:
         offsets = self._intake.offsets()
-        if offsets == self._committed and self._pending.is_empty():
+        if offsets == self._committed and self._pending.is_empty() and not self._is_asked_again:
             return
         results, self._pending = self._pending, Results()
         began = time.monotonic()
@@ -192,6 +193,9 @@ class Task:
         if results.releases:
             await self._parts.budget.release(results.releases)
         self._parts.show(results, self._state)
+        if self._is_asked_again:
+            self._is_asked_again = False
+            self._parts.show_again(self._state)
 
     async def _write(self, records: Iterable[Out], offsets: Mapping[TP, int]) -> int:
         places = {TopicPartition(*tp): offset for tp, offset in offsets.items()}

@@ -6,6 +6,7 @@ them. When Redis is down the stream does not notice; when it is back, everything
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -38,14 +39,20 @@ LIMIT = 50_000
 CHUNK = 500
 #: How long one pipeline may take, and how long ``stop`` may.
 WRITE_S = 2.0
+#: Half of the shortest time after which a group may give a member's tasks away (settings).
+STILL_S = 3.0
+#: So often we look at the clock at least.
+_PULSE_S = 1.0
 
 
 class Views:
     """Writes the newest values as they come, and at most every ``flush_ms``.
 
     ``on_recovered`` is called when Redis is back after a failure, or has lost what was written
-    (a restart, a flush): offer everything that the views shall hold. ``failures`` counts the
-    pipelines that failed, ``dropped`` the values that fell out of the full buffer.
+    (a restart, a flush): offer everything that the views shall hold. It is also called, and what
+    waits is dropped, when this process was stopped for ``STILL_S``: others may have taken its
+    tasks over and written newer values. ``failures`` counts the pipelines that failed,
+    ``dropped`` the values that fell out of the full buffer.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class Views:
         self._keys = keys
         self._on_recovered = on_recovered
         self._flush_s = flush_ms / 1000
+        self._moved_s = time.monotonic()
         self._limit = limit
         self._pending: dict[Key, Value] = {}
         self._erasures: dict[tuple[str, str], None] = {}  # session or "*", viewer
@@ -120,8 +128,10 @@ class Views:
     async def run(self) -> None:
         """Write until ``stop`` is called."""
         while not self._stopping.is_set():
-            await self._news.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), _PULSE_S)
             self._news.clear()
+            self._is_outdated()
             await self._flush()
             if self._pending or self._erasures:  # Redis fails: try again
                 self._news.set()
@@ -189,7 +199,20 @@ class Views:
         pipe = self._client.pipeline(transaction=False)
         batch.put_into(pipe)
         pipe.set(self._me, b"1", px=KEPT_MS, get=True)
+        if self._is_outdated():  # asked as late as can be
+            return True
         return (await pipe.execute())[-1] is not None
+
+    def _is_outdated(self) -> bool:
+        """Tell whether we were stopped since the last question, and drop what waits if so."""
+        now_s = time.monotonic()
+        stood_s, self._moved_s = now_s - self._moved_s, now_s
+        if stood_s < STILL_S:
+            return False
+        log.warning("views: stood still for %.1f s: whoever owns the tasks says all anew", stood_s)
+        self._pending.clear()
+        self._on_recovered()
+        return True
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1

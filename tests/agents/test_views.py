@@ -1,6 +1,7 @@
 """The views against a real Redis 6.2: what is written, what a reader gets, what an outage does."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -320,6 +321,26 @@ async def test_lost_data_is_noticed_without_a_failed_write(server: RedisServer) 
         out.offer(conversion=[row(NOW + 20_000)])
         await asyncio.wait_for(back.wait(), 5)
         assert out.failures == 0
+
+
+async def test_a_process_that_was_stopped_writes_nothing_old(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tasks may be somebody else's by now, who has written newer rows."""
+    monkeypatch.setattr(writer, "STILL_S", 0.2)
+    asked = asyncio.Event()
+    client = connect(server.settings)
+    out = Views(client, KEYS, on_recovered=asked.set)
+    out.offer(conversion=[row(paid=1)])
+    time.sleep(0.3)  # noqa: ASYNC251 - as SIGSTOP does: the event loop stands still with it
+    await out._flush()
+    assert asked.is_set()
+    out.offer(conversion=[row(NOW + 10_000, paid=2)])
+    await out.stop()
+    await client.aclose()
+    with connect_sync(server.settings) as reader:
+        found = reading.read_rows(reader, "room", "10s", "session", keys=KEYS)
+    assert found == [row(NOW + 10_000, paid=2)]
 
 
 async def test_stop_does_not_wait_for_a_silent_redis(

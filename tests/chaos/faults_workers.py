@@ -95,8 +95,8 @@ def kill_during_restore(run: Run) -> None:
     """Kill -9, and again while the next life reads its state back, twice."""
     run.wait(1.0, 2.0)
     victim = run.pick()
-    for passage in (1, 2):
-        run.fleet.arm(victim, Failpoint("restore", passage, at_once=True))
+    for _ in range(2):
+        run.fleet.arm(victim, Failpoint("restore", 1, at_once=True))
         run.fleet.kill(victim)
         run.until("the next life begins", lambda: run.fleet[victim].exit_code is None)
         life = run.fleet[victim]
@@ -122,8 +122,10 @@ def zombie(run: Run) -> None:
     """SIGSTOP for longer than the session timeout, then SIGCONT."""
     run.wait(1.0, 3.0)
     number = run.pick()
-    run.fleet[number].asked = True
-    run.fleet[number].signal(signal.SIGSTOP)
+    victim = run.fleet[number]
+    run.until("the victim has a task", victim.has_task)
+    victim.asked = True
+    victim.signal(signal.SIGSTOP)
     outlive(run, number)
 
 
