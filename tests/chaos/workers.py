@@ -50,6 +50,7 @@ class WorkerProcess:
         self.log = log
         self.asked = False
         self.started_s = time.monotonic()
+        self._asking = threading.Lock()
         self._process = _forks.Process(target=main, args=(variables, str(log), engine), daemon=True)
         self._process.start()
 
@@ -62,7 +63,8 @@ class WorkerProcess:
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        return self._process.exitcode
+        with self._asking:  # two who ask at once would both read it, and one would find nothing
+            return self._process.exitcode
 
     def signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
@@ -73,7 +75,7 @@ class WorkerProcess:
         """End it as a power cut does."""
         self.asked = True
         self.signal(signal.SIGKILL)
-        self._process.join()
+        self.wait()
 
     def ask_to_stop(self) -> None:
         """Ask it to end; once, since the second time would be taken as impatience."""
@@ -83,7 +85,9 @@ class WorkerProcess:
 
     def wait(self) -> int | None:
         """Return the exit code, None when it has not ended in time."""
-        self._process.join(STOP_S)
+        deadline = time.monotonic() + STOP_S
+        while self.exit_code is None and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
         return self.exit_code
 
     def is_frozen(self) -> bool:
