@@ -58,6 +58,7 @@ class Task:
         self._traces = _traces(parts, partition)
         self._wake = asyncio.Event()
         self._stopping = False
+        self._is_asked_again = True  # nobody knows what the views hold of it
 
     # --- start -----------------------------------------------------------------------------
 

@@ -61,7 +61,6 @@ class TaskSet:
         self._beginning = asyncio.create_task(self._begin(tasks))
 
     async def _begin(self, tasks: dict[int, Task]) -> None:
-        fresh = [task for task in tasks.values() if not task.is_ready]
         try:
             await self._drop_paused()
             await asyncio.gather(*(_start(task) for task in tasks.values()))
@@ -69,10 +68,9 @@ class TaskSet:
             await self._open(tasks)
         except Exception as error:  # noqa: BLE001 - nobody waits for what is raised here
             _give_up(f"the tasks {sorted(tasks)} cannot begin", error)
-        for task in fresh:
-            task.show_again()
         self._runs = {p: asyncio.create_task(self._run(task)) for p, task in tasks.items()}
         self._parts.meters.assigned()
+        log.info("tasks %s run here", sorted(tasks))
         self._on_ready()
 
     async def _open(self, tasks: dict[int, Task]) -> None:

@@ -120,10 +120,10 @@ def outlive(run: Run, number: int) -> None:
 @fault(6)
 def zombie(run: Run) -> None:
     """SIGSTOP for longer than the session timeout, then SIGCONT."""
+    run.wait(1.0, 3.0)
     number = run.pick()
     victim = run.fleet[number]
-    run.until("the victim has a task", victim.has_task)
-    run.wait(1.0, 3.0)
+    run.until("the victim is at work", victim.is_at_work)
     victim.asked = True
     victim.signal(signal.SIGSTOP)
     outlive(run, number)

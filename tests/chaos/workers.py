@@ -96,9 +96,10 @@ class WorkerProcess:
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
         return False
 
-    def has_task(self) -> bool:
-        """Tell whether it has begun a task: one that has none is nobody's zombie."""
-        return self.log.exists() and "records restored in" in self.log.read_text(errors="replace")
+    def is_at_work(self) -> bool:
+        """Tell whether its tasks run: who is about to begin them is nobody's zombie."""
+        said = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return said.rfind("run here") > said.rfind("Executing _on_partitions_assigned")
 
     def memory(self) -> Memory:
         """Let it write down what it remembers. Raises TimeoutError when it does not."""
