@@ -42,7 +42,7 @@ demo: $(INSTALLED) screen-assets ## a whole live-commerce session on this machin
 test: $(INSTALLED) screen-assets ## the whole suite, fast tests first; ARGS="tests/streams -x"
 	$(BIN)/pytest $(ARGS)
 
-test-long: $(INSTALLED) screen-assets ## what takes minutes: game day, 1,000 sessions on a real Kafka, moving leaders
+test-long: $(INSTALLED) screen-assets ## what takes minutes: game day, 1,000 sessions and stalls on a real Kafka, an open page
 	$(BIN)/pytest -m long $(ARGS)
 
 check: $(INSTALLED) ## style, types, layers, and contracts against the published ones

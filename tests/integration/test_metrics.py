@@ -85,6 +85,8 @@ def test_a_worker_exports_what_the_contract_says(site: Site) -> None:
         site.settle()
         until(lambda: "no lag", lambda: worker.total("livepulse_lag_records") == 0)
         until(lambda: "ends", lambda: worker.total("livepulse_end_offset") > 0)
+        sizes = ("livepulse_state_records", "livepulse_timers", "livepulse_sessions")
+        until(lambda: "sizes", lambda: all(worker.total(name) > 0 for name in sizes))
         _, text = get(worker, "/metrics", OPENMETRICS)
         _, plain = get(worker, "/metrics")
         assert worker.stop() == 0

@@ -275,6 +275,7 @@ def worst_ms(site: Site, last: int, *windows: str) -> int:
 # --- stalled -----------------------------------------------------------------------------------
 
 
+@pytest.mark.long  # a minute and a half; the properties hold it in every run
 def test_a_stalled_worker_closes_nothing_early(
     kafka: Kafka, redis_url: str, tmp_path: Path
 ) -> None:
@@ -364,6 +365,7 @@ def test_late_events_and_a_refund_after_a_day(kafka: Kafka, redis_url: str, tmp_
 # --- apart -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long  # a minute and a half; the properties hold it in every run
 def test_clocks_twenty_seconds_apart(kafka: Kafka, redis_url: str, tmp_path: Path) -> None:
     """Beside a busy right session: no early coupon, nobody taken for gone, no early final row."""
     site = new_site(kafka, redis_url, tmp_path)
