@@ -21,10 +21,7 @@ from agents.settings import Settings
 #: The task that the current code works for, if any.
 current: ContextVar[TaskMeter | None] = ContextVar("current", default=None)
 
-#: The libraries that speak with Kafka.
-_CLIENTS = ("aiokafka", "kafka")
-
-#: What one of them repeats is said once in so long.
+#: What aiokafka repeats is said once in so long.
 QUIET_S = 10.0
 
 _PRETTY = "[%(asctime)s] [%(levelname)s] %(where)s%(message)s"
@@ -66,10 +63,10 @@ def correlation_id(app_id: str) -> str:
 
 
 class Repeats(logging.Filter):
-    """Holds back what a Kafka client says again and again, and counts it.
+    """Holds back what aiokafka says again and again, and counts it.
 
-    While a broker is away the clients say so at every turn, which is fifty lines a second. The
-    message without its arguments decides what is the same.
+    While a broker is away it says so at every turn, which is fifty lines a second. The message
+    without its arguments decides what is the same.
     """
 
     def __init__(self) -> None:
@@ -78,7 +75,7 @@ class Repeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let a message through that is new, or old enough; then with the number held back."""
-        if record.name.partition(".")[0] not in _CLIENTS:
+        if record.name.partition(".")[0] != "aiokafka":
             return True
         what = record.name, str(record.msg)
         at, held = self._said.get(what, (-QUIET_S, 0))

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from agents.acls import RESULTS, STATE, TOTALS
 from agents.settings import Settings
-from schemas.results import RESULT_TYPES
 
 #: A broker must allow as much; ``doctor`` asks.
 BATCH_BYTES = 512 << 10
@@ -38,7 +38,7 @@ class Transactions:
     def __init__(self, settings: Settings, partition: int) -> None:
         self.bytes_written = 0  # of keys and values, in all
         self._group = settings.app_id
-        self._topics = _outputs(settings)
+        self._topics = set(map(settings.topic_of, (STATE, TOTALS, *RESULTS)))
         self._producer = AIOKafkaProducer(
             **settings.aiokafka_config(),
             transactional_id=f"{settings.app_id}-{partition}",
@@ -93,11 +93,6 @@ class Transactions:
                 if not _append(batch, record, now_ms):
                     raise ValueError(f"a record for {place} is larger than a batch may be")
         yield from filling.items()
-
-
-def _outputs(settings: Settings) -> set[str]:
-    names = ("state", "window-totals", *(kind.__name__ for kind in RESULT_TYPES.values()))
-    return set(map(settings.topic_of, names))
 
 
 def _append(batch: BatchBuilder, record: Out, now_ms: int) -> bool:

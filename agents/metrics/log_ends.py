@@ -54,15 +54,20 @@ class LogEnds:
         self._at_once.set()
 
     def _run(self) -> None:
-        from kafka.errors import KafkaError  # noqa: PLC0415 - 0.2 s that no start has to wait for
+        import kafka  # noqa: PLC0415 - 0.2 s that no start has to wait for
 
         client: Any = None
         is_answered = True
         while True:
             try:
-                client = client or self._client()
+                # Without a group, so that it is a member of nothing and fetches nothing.
+                client = client or kafka.KafkaConsumer(
+                    **self._settings.kafka_python_config(),
+                    enable_auto_commit=False,
+                    isolation_level="read_committed",
+                )
                 self._ask(client)
-            except (KafkaError, OSError) as error:
+            except (kafka.errors.KafkaError, OSError) as error:
                 if is_answered:
                     log.warning("the broker does not tell where its logs end: %r", error)
                 is_answered = False
@@ -70,16 +75,6 @@ class LogEnds:
                 is_answered = True
             self._at_once.wait(EVERY_S)
             self._at_once.clear()
-
-    def _client(self) -> Any:
-        """Connect; without a group, so that it is a member of nothing and fetches nothing."""
-        from kafka import KafkaConsumer  # noqa: PLC0415 - as above
-
-        return KafkaConsumer(
-            **self._settings.kafka_python_config(),
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-        )
 
     def _ask(self, client: Any) -> None:
         from kafka import TopicPartition  # noqa: PLC0415 - as above

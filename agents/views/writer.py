@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from msgspec.structs import astuple
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from agents.metrics.redis_meter import RedisMeter
@@ -41,7 +42,7 @@ CHUNK = 500
 WRITE_S = 2.0
 #: Half of the shortest time after which a group may give a member's tasks away (settings).
 STILL_S = 3.0
-#: So often we look at the clock at least.
+#: So often we look at the clock at least, and try again what failed.
 _PULSE_S = 1.0
 
 
@@ -133,8 +134,6 @@ class Views:
             self._news.clear()
             self._is_outdated()
             await self._flush()
-            if self._pending or self._erasures:  # Redis fails: try again
-                self._news.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._flush_s)
 
@@ -178,10 +177,13 @@ class Views:
 
     async def _write(self, chunk: dict[Key, Value]) -> bool:
         """Write a chunk and forget it; a failed one stays, for the next time."""
+        pipe = self._pipeline(chunk)
+        if self._is_outdated():  # asked as late as can be
+            return False
         try:
             with self._meter.timed("views"):
                 async with asyncio.timeout(WRITE_S):
-                    known = await self._send(chunk)
+                    known = (await pipe.execute())[-1] is not None
         except (RedisError, OSError) as error:  # OSError: also the timeout
             self._note_failure(error)
             return False
@@ -191,17 +193,15 @@ class Views:
         self._note_success(known=known)
         return True
 
-    async def _send(self, chunk: dict[Key, Value]) -> bool:
-        """Return whether Redis still knows our last write."""
+    def _pipeline(self, chunk: dict[Key, Value]) -> Pipeline:
+        """Return what writes a chunk; its last answer is nothing if Redis lost our last write."""
         batch = Batch(self._keys)
         for key, value in chunk.items():
             add(batch, key, value)
         pipe = self._client.pipeline(transaction=False)
         batch.put_into(pipe)
         pipe.set(self._me, b"1", px=KEPT_MS, get=True)
-        if self._is_outdated():  # asked as late as can be
-            return True
-        return (await pipe.execute())[-1] is not None
+        return pipe
 
     def _is_outdated(self) -> bool:
         """Tell whether we were stopped since the last question, and drop what waits if so."""

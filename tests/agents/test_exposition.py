@@ -102,6 +102,14 @@ def test_no_label_names_a_viewer_or_a_session() -> None:
     assert values.isdisjoint({"v1", "s1", "v1 in s1", "e1"})
 
 
+def test_a_task_tells_no_time_that_it_does_not_know() -> None:
+    """A zero would be 1970, and every alert on age would fire."""
+    samples = {name: metric.samples for name, metric in _exported().items()}
+    assert samples["livepulse_watermark_timestamp_seconds"] == []
+    assert samples["livepulse_last_commit_timestamp_seconds"] == []
+    assert [s.value for s in samples["livepulse_restored_records"]] == [0]
+
+
 def test_a_certificate_tells_until_when_it_is_valid(tmp_path: Path) -> None:
     """Of each setting that names one; it is read again now and then, as files are renewed."""
     authority = Authority(tmp_path)

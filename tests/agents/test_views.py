@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.metrics.redis_meter import RedisMeter
 from agents.redis_client import connect, connect_sync
 from agents.views import reading, writer
 from agents.views.batch import SessionView
@@ -330,11 +331,13 @@ async def test_a_process_that_was_stopped_writes_nothing_old(
     monkeypatch.setattr(writer, "STILL_S", 0.2)
     asked = asyncio.Event()
     client = connect(server.settings)
-    out = Views(client, KEYS, on_recovered=asked.set)
+    meter = RedisMeter()
+    out = Views(client, KEYS, on_recovered=asked.set, meter=meter)
     out.offer(conversion=[row(paid=1)])
     time.sleep(0.3)  # noqa: ASYNC251 - as SIGSTOP does: the event loop stands still with it
     await out._flush()
     assert asked.is_set()
+    assert meter.seconds["views"].sum == 0.0  # what was not asked was not answered either
     out.offer(conversion=[row(NOW + 10_000, paid=2)])
     await out.stop()
     await client.aclose()
