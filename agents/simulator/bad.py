@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-FUTURE_MS = 31_000
+#: Far enough that an event which arrives seconds late is still from the future.
+FUTURE_MS = 600_000
 STALE_MS = 25 * 3_600_000
 
 

@@ -27,7 +27,7 @@ from schemas.events import EVENT_TYPES, TOPICS, CartAdded, Event, OrderPlaced, V
 
 START_MS = 1_760_000_000_000
 DECODE = msgspec.json.Decoder(Union[EVENT_TYPES]).decode  # noqa: UP007 - a union made from a tuple
-OFF_MS = {"future_time": 31_000, "old_time": -25 * 3_600_000}
+OFF_MS = {"future_time": 600_000, "old_time": -25 * 3_600_000}
 
 
 class World:
