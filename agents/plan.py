@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from streams.store import TOTALS_A_TURN
+
 
 class Constant(Struct, frozen=True):
     """A number that a plan reckons with. ``source``: the command that measures it, or why."""
@@ -47,6 +49,7 @@ CONSTANTS = (
     Constant("growth", 2, "x", "assumed", "partitions are for ever: room to grow"),
     Constant("uncompacted_s", 600, "s", "assumed", "segment.ms of compacted topics"),
     Constant("rewrites", 10, "x", "assumed", "a row or total is replaced until its pane is over"),
+    Constant("early_totals", TOTALS_A_TURN, "", "assumed", "of a task, with a commit, at most"),
     Constant("commits_per_s", 10, "/s", "assumed", "a task: the default commit interval"),
 )
 
@@ -128,7 +131,8 @@ def _busy_workers(load: Load, workers: int, of: Values) -> int:
 def _totals_per_s(load: Load, partitions: int, of: Values) -> float:
     """Return the running totals a second: a task has one a session, but only if it has news."""
     sessions = math.ceil(load.viewers / of["viewers_per_session"])
-    return min(load.events_per_s, sessions * partitions * of["totals_per_session_s"])
+    early = min(sessions, of["early_totals"]) * of["commits_per_s"]
+    return min(load.events_per_s, partitions * (sessions * of["totals_per_session_s"] + early))
 
 
 def _restore_all_s(load: Load, of: Values) -> float:

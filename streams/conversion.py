@@ -15,13 +15,13 @@ from schemas.results import ConversionRow
 from streams.changelog import ABOUT, MARKS, TOTAL, WINDOW, Unsaved, parse_key
 from streams.marks import Marks
 from streams.merge import About, Session
+from streams.pace import Pace
 from streams.policy import Policy
-from streams.totals import FEW, PANE_MS, Mark, WindowTotal
+from streams.totals import PANE_MS, Mark, WindowTotal
 from streams.window import (
     BLOCK,
     BRIEF,
     DETAILED,
-    SIZES,
     WHOLE,
     Change,
     Place,
@@ -29,6 +29,9 @@ from streams.window import (
     Window,
     places,
 )
+
+#: The rows of whole sessions that are shown before they are due, with each commit.
+ROWS_A_TURN = 64
 
 #: A session's window; keys sort in the order in which rows are published.
 Key = tuple[str, Place]
@@ -54,6 +57,7 @@ class Conversion:
         self._late: set[Key] = set()  # changed, although closed
         self._due: list[tuple[int, Key]] = []  # heap: when each open window may close, in ms
         self._unsaved = Unsaved()
+        self._pace = Pace(ROWS_A_TURN)
 
     @property
     def watermark(self) -> int | None:
@@ -116,13 +120,11 @@ class Conversion:
             heappush(self._due, (session.closes_at(WHOLE, self._policy), (session_id, WHOLE)))
             self._change_all(session, WHOLE)
 
-    def rows(self, clock: int = 0) -> list[ConversionRow]:
+    def rows(self) -> list[ConversionRow]:
         """Return the rows to publish now, by session, window, start, scope and id.
 
         Rows of closed windows are returned at once. Rows of open windows wait until
-        ``policy.publish_every_ms`` have passed since such rows were last returned. Where few
-        windows change, those of whole sessions wait only until stream time, which is ``clock``
-        (ms), is half of ``policy.show_every_ms`` further: totals come at that pace.
+        ``policy.publish_every_ms`` have passed since such rows were last returned.
         """
         self._close()
         keys, self._late = dict.fromkeys(self._late, DETAILED), set()
@@ -131,13 +133,16 @@ class Conversion:
             self._open, self._fresh = set(), set()
             self._marks.show()
             self._unsaved.put(self._marks, MARKS)
-        elif self._may_show(clock):
-            keys |= dict.fromkeys(self._fresh, BRIEF)
-            self._fresh, self._marks.brief = set(), clock
-            self._unsaved.put(self._marks, MARKS)
         rows = [row for key in sorted(keys) for row in self._publish(*key, keys[key])]
         self._forget()
         return rows
+
+    def brief_rows(self) -> list[ConversionRow]:
+        """Return those rows of whole sessions that have changed, not yet due, if they are few."""
+        if not self._pace.may_say(len(self._fresh)):
+            return []
+        keys, self._fresh = sorted(self._fresh), set()
+        return [row for key in keys for row in self._publish(*key, BRIEF)]
 
     def published(self) -> Iterator[ConversionRow]:
         """Yield the newest row of all that was ever published, as views want it again.
@@ -183,10 +188,6 @@ class Conversion:
                 self._due.append((session.closes_at(place, self._policy), (session.id, place)))
         heapify(self._due)
         self._unsaved = Unsaved()  # all of it has just been read
-
-    def _may_show(self, clock: int) -> bool:
-        is_due = clock >= self._marks.brief + self._policy.show_every_ms // 2
-        return is_due and 0 < len(self._fresh) <= FEW * len(SIZES)
 
     def _session(self, session_id: str) -> Session:
         session = self._sessions.get(session_id)

@@ -12,7 +12,6 @@ class Marks(Struct, array_like=True):
     newest: dict[int, int | None] = field(default_factory=dict)
     shown: tuple[int, int] | None = None  # hindmost and foremost mark at the last publication
     forgotten: int = 0  # all before this pane is forgotten
-    brief: int = 0  # stream time, in ms, when rows of whole sessions were shown last
 
     def hear(self, mark: Mark) -> None:
         """Take a task's newest mark in place of the one before it."""

@@ -1,17 +1,17 @@
 """START HERE: the way of an event through the core, in the order in which data passes.
 
 ``step`` takes events in stream-time order and returns what came of them, ``settle`` takes the
-budget's answers, ``advance`` lets time pass, ``merge`` sums over the tasks. No clock and no
-dice: time is what events and the watermark say, so the same input gives the same output.
+budget's answers, ``advance`` lets time pass, ``merge`` sums over the tasks, and ``show`` tells
+what a screen need not wait for. No clock and no dice: time is what events and the watermark
+say, so the same input gives the same output.
 """
 
 from collections.abc import Mapping, Sequence
 
-from streams import decisions
+from streams import decisions, publish
 from streams.apply import apply
 from streams.budget import Answer
 from streams.clock import pass_time, reach
-from streams.publish import publish
 from streams.records import Arrival
 from streams.results import Results
 from streams.store import State
@@ -42,7 +42,7 @@ def advance(
     """
     results = Results()
     pass_time(state, newest, quiet_ms, results, lagging=lagging)
-    publish(state, results)
+    publish.publish(state, results)
     sweep(state)
     return results
 
@@ -61,4 +61,11 @@ def merge(state: State, messages: Sequence[WindowTotal | Mark]) -> Results:
             state.conversion.mark(message)
         else:
             state.conversion.apply(message)
-    return Results(rows=state.conversion.rows(state.progress.clock))
+    return Results(rows=state.conversion.rows())
+
+
+def show(state: State) -> Results:
+    """Publish what has changed but is not due yet, as far as it is little; once a commit."""
+    results = Results(rows=state.conversion.brief_rows())
+    publish.show(state, results)
+    return results

@@ -20,7 +20,6 @@ class Policy(Struct, frozen=True, kw_only=True):
     past_limit_ms: int = 24 * 3_600_000
     silence_ms: int = 60_000
     publish_every_ms: int = 1_000
-    show_every_ms: int = 250
 
     # churn risk
     churn_on: float = 0.60

@@ -1,39 +1,43 @@
 """When totals go out: the newest total of each pane that changed, then how far the task has come.
 
-Marks go from every task to every task, so they are sent once a second of stream time. Totals
-go to one task each: four times a second, so that a screen follows at once, unless a task has
-so many sessions that once a second is work enough.
+Marks go from every task to every task, so they are sent once a second of stream time, after
+all totals that changed. In between totals go out with every commit, so that a screen follows at
+once, unless so many change that this would be too much work.
 """
+
+from collections.abc import Iterable, Iterator
 
 from streams.results import Results
 from streams.session import Session
 from streams.store import State
-from streams.totals import FEW, Mark, WindowTotal
+from streams.totals import Mark, WindowTotal
 
 
 def publish(state: State, results: Results) -> None:
     """Publish what is due by stream time."""
-    progress, policy = state.progress, state.policy
-    shown, published = (
-        progress.clock // every for every in (policy.show_every_ms, policy.publish_every_ms)
-    )
-    if shown <= progress.shown:
+    progress = state.progress
+    tick = progress.clock // state.policy.publish_every_ms
+    if tick <= progress.published:
         return
-    progress.shown = shown
-    changed = [session for session in state.sessions.values() if session.unpublished]
-    is_due = published > progress.published
-    if is_due or len(changed) <= FEW:
-        for session in changed:
-            results.totals += _totals(session, state.partition)
-    if is_due:
-        progress.published = published
-        if progress.watermark is not None:  # who reads it has read the totals
-            results.marks.append(Mark(state.partition, progress.watermark))
+    progress.published = tick
+    results.totals += _totals(state, _changed(state))
+    if progress.watermark is not None:  # who reads it has read the totals
+        results.marks.append(Mark(state.partition, progress.watermark))
 
 
-def _totals(session: Session, partition: int) -> list[WindowTotal]:
-    behind = session.room.behind
-    return [
-        WindowTotal(session.id, pane, partition, session.panes[pane], behind)
-        for pane in session.published()
-    ]
+def show(state: State, results: Results) -> None:
+    """Publish what is not due yet, if it is little."""
+    changed = _changed(state)
+    if state.pace.may_say(len(changed)):
+        results.totals += _totals(state, changed)
+
+
+def _changed(state: State) -> list[Session]:
+    return [session for session in state.sessions.values() if session.unpublished]
+
+
+def _totals(state: State, sessions: Iterable[Session]) -> Iterator[WindowTotal]:
+    for session in sessions:
+        for pane in session.published():
+            behind = session.room.behind
+            yield WindowTotal(session.id, pane, state.partition, session.panes[pane], behind)

@@ -11,12 +11,16 @@ from msgspec import Struct, field, msgpack
 
 from streams.conversion import Conversion
 from streams.order import Source
+from streams.pace import Pace
 from streams.partitioner import partition_of
 from streams.policy import Policy
 from streams.session import Session
 from streams.state import UNSCORED, Affinity, Room, Shelf
 from streams.timers import NEVER, Timers
 from streams.totals import PaneTotals
+
+#: The running totals that go out before they are due, with each commit.
+TOTALS_A_TURN = 16
 
 #: A changelog record: key, value.
 Put = tuple[bytes, bytes | None]
@@ -42,7 +46,7 @@ class Progress(Struct, array_like=True):
     host_offsets: dict[int, int] = field(default_factory=dict)  # partition: next offset
     unpublished: dict[str, list[int]] = field(default_factory=dict)  # session: panes
     counted: int = 0  # how much of the present silence, in ms, is in the watermark
-    shown: int = 0  # the last tick at which totals went out
+    shown: int = 0  # only 0.1 reads it
     offsets: dict[str, int] = field(default_factory=dict)  # topic: next offset of the partition
 
 
@@ -64,6 +68,7 @@ class State:
         self.timers = Timers()
         self.conversion = Conversion(partitions, policy)
         self.progress = Progress()
+        self.pace = Pace(TOTALS_A_TURN)
         self._gone: list[bytes] = []
 
     def session(self, session_id: str) -> Session:

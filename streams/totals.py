@@ -14,9 +14,6 @@ from schemas.events import EVENT_TYPES, Event, ViewerEvent
 
 PANE_MS = 10_000
 
-#: Where more sessions than this change, their totals and rows go out once a second and not before.
-FEW = 32
-
 #: Panes per window; the window ``session`` holds them all.
 WINDOWS: dict[str, int] = {"10s": 1, "1m": 6, "5m": 30, "session": 0}
 

@@ -174,8 +174,6 @@ class Intake:
             first = self._order.first_waiting(source)
             if first is not None:
                 offsets[TP(*source)] = first
-        if self._totals:  # came while the last commit was made
-            offsets[TP(self._parts.totals_topic, self._partition)] = self._totals[0].offset
         return offsets
 
     def host_offsets(self) -> dict[int, int]:

@@ -152,7 +152,6 @@ class Task:
         newest, quiet_ms = intake.newest_of_viewers(), intake.quiet_ms()
         passed = pipeline.advance(self._state, newest, quiet_ms, lagging=intake.is_lagging())
         await self._settle([], passed, time.time_ns())
-        self._merge()
 
     async def _settle(self, run: Sequence[Arrival], results: Results, began_ns: int) -> None:
         """Ask the budget for what was chosen, and keep the results for the commit."""
@@ -167,14 +166,14 @@ class Task:
         self._pending.add(results)
 
     def _merge(self) -> None:
-        totals = self._intake.take_totals()
-        if totals:
-            messages = [decode_total(record.value) for record in totals]
-            self._pending.add(pipeline.merge(self._state, messages))
+        messages = [decode_total(record.value) for record in self._intake.take_totals()]
+        self._pending.add(pipeline.merge(self._state, messages))
+        self._pending.add(pipeline.show(self._state))
 
     # --- commit ----------------------------------------------------------------------------
 
     async def _commit(self) -> None:
+        self._merge()
         offsets = self._intake.offsets()
         if offsets == self._committed and self._pending.is_empty() and not self._is_asked_again:
             return

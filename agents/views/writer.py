@@ -62,7 +62,7 @@ class Views:
         keys: Keys,
         *,
         on_recovered: Callable[[], None],
-        flush_ms: int = 100,
+        flush_ms: int = 50,
         limit: int = LIMIT,
         meter: RedisMeter | None = None,
     ) -> None:

@@ -1,7 +1,7 @@
 """Engines that are broken on purpose: a checker that does not catch them proves nothing."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -9,9 +9,9 @@ from msgspec import structs
 
 from agents.engine import transaction
 from agents.engine.transaction import Out, Transactions
-from streams import pipeline, publish
+from streams import publish
 from streams.conversion import Conversion
-from streams.results import Results
+from streams.session import Session
 from streams.store import State
 from streams.totals import PaneTotals, Vector, WindowTotal, zeros
 from tests.chaos import failpoints
@@ -47,22 +47,21 @@ def _deltas() -> None:
     told: dict[tuple[str, int], PaneTotals] = {}
     replace = Conversion.apply
 
-    def publish_deltas(state: State, results: Results) -> None:
-        whole = Results()
-        publish.publish(state, whole)
-        results.marks += whole.marks
-        for total in whole.totals:
+    running = publish._totals
+
+    def deltas(state: State, sessions: Iterable[Session]) -> Iterator[WindowTotal]:
+        for total in running(state, sessions):
             at = (total.session_id, total.pane)
             delta = _combined(total.totals, told.get(at), -1)
             told[at] = _combined(total.totals, None, 1)
-            results.totals.append(structs.replace(total, totals=delta))
+            yield structs.replace(total, totals=delta)
 
     def add_up(self: Conversion, total: WindowTotal) -> None:
         kept = self._session(total.session_id).panes.get(total.pane, {}).get(total.partition)
         before = _unpack(kept) if kept else None
         replace(self, structs.replace(total, totals=_combined(total.totals, before, 1)))
 
-    pipeline.publish = publish_deltas  # type: ignore[attr-defined]
+    publish._totals = deltas
     Conversion.apply = add_up  # type: ignore[method-assign]
 
 

@@ -174,7 +174,9 @@ class Run:
     def _merged(self) -> Results:
         news = self.site.totals[self.partition][self.totals_read :]
         self.totals_read += len(news)
-        return pipeline.merge(self.state, [_unpack(one) for one in news]) if news else Results()
+        results = pipeline.merge(self.state, [_unpack(one) for one in news])
+        results.add(pipeline.show(self.state))
+        return results
 
     def _commit(self, results: Results, now_ms: int) -> None:
         for key, value in self.state.puts(self.order.newest()):

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -11,12 +10,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from schemas.results import ConversionRow
-from streams.conversion import Conversion
+from streams.conversion import ROWS_A_TURN, Conversion
 from streams.policy import Policy
 from streams.rates import line
 from streams.totals import (
     COUNTS,
-    FEW,
     PANE_MS,
     PEOPLE,
     SIZE,
@@ -196,8 +194,6 @@ commits = st.sampled_from(["commit", "show"])
 messages = totals | marks | clocks | commits
 steps = st.lists(messages | totals.map(lambda t: (t, t)), max_size=30)
 Step = Any
-#: Stream time: always far enough from the time before for something to be shown.
-_CLOCK = count(T0, 1_000)
 
 
 def play(conversion: Conversion, step: Step) -> list[ConversionRow]:
@@ -205,7 +201,7 @@ def play(conversion: Conversion, step: Step) -> list[ConversionRow]:
     if step == "commit":
         return conversion.rows()
     if step == "show":
-        return conversion.rows(next(_CLOCK))
+        return conversion.brief_rows()
     for message in step if isinstance(step, tuple) else (step,):
         if isinstance(message, Mark):
             conversion.mark(message)
@@ -442,32 +438,30 @@ def test_provisional_rows_wait_for_a_second_of_stream_time() -> None:
     assert statuses(conversion.rows()) == [(window, "provisional", 2) for window in WINDOWS]
 
 
-def test_rows_of_whole_sessions_are_shown_before() -> None:
-    """As soon as stream time has gone on a little; products and channels wait for the second."""
+def test_rows_of_whole_sessions_are_shown_before_they_are_due() -> None:
+    """Products and channels wait for the second, and all come then."""
     conversion = table()
     conversion.mark(Mark(0, seconds(1)))
     conversion.apply(total(1))
-    conversion.rows(seconds(1))
+    conversion.rows()
     conversion.apply(total(2))
-    shown = conversion.rows(seconds(1.125))
+    shown = conversion.brief_rows()
     assert {row.scope for row in shown} == {"session"}
     assert statuses(shown) == [(window, "provisional", 2) for window in WINDOWS]
-    conversion.apply(total(3))
-    assert conversion.rows(seconds(1.2)) == []
+    assert conversion.brief_rows() == []
     conversion.mark(Mark(0, seconds(2)))
-    detailed = [row for row in conversion.rows(seconds(2)) if row.scope != "session"]
+    detailed = [row for row in conversion.rows() if row.scope != "session"]
     assert {row.revision for row in detailed} == {2}
 
 
-def test_rows_of_many_sessions_are_not_shown_before() -> None:
-    """A table with much to do publishes once a second."""
+def test_who_has_shown_many_rows_is_silent_for_some_turns() -> None:
+    """What changes meanwhile is shown after them."""
     conversion = table()
-    conversion.mark(Mark(0, seconds(1)))
-    conversion.apply(total(1))
-    conversion.rows(seconds(1))
-    for n in range(FEW + 1):
+    for n in range(2 * ROWS_A_TURN // len(WINDOWS)):
         conversion.apply(total(2, session=f"s{n}"))
-    assert conversion.rows(seconds(1.5)) == []
+    assert len(conversion.brief_rows()) == 2 * ROWS_A_TURN
+    conversion.apply(total(3))
+    assert [len(conversion.brief_rows()) for _ in range(3)] == [0, len(WINDOWS), 0]
 
 
 @pytest.mark.parametrize("task", [0, 1])

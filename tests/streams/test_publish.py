@@ -1,7 +1,9 @@
-"""Totals go out four times a second of stream time, marks once: the newest of what changed."""
+"""Totals and marks go out once a second of stream time, few totals before: the newest of each."""
 
 from schemas import events as ev
-from streams.totals import FEW, Mark
+from streams import pipeline
+from streams.store import TOTALS_A_TURN
+from streams.totals import Mark
 from tests.streams.world import PANE, T0, World, event
 
 
@@ -11,21 +13,32 @@ def panes(totals: object) -> list[int]:
     return [total.pane - PANE for total in totals]
 
 
-def test_a_total_is_published_when_a_quarter_of_a_second_is_over() -> None:
-    """Events of the same quarter are published together."""
+def test_a_total_is_published_when_a_second_is_over() -> None:
+    """Events of the same second are published together."""
     world = World()
     assert panes(world.says(ev.Heartbeat, 0.1).totals) == [0]
-    assert world.says(ev.Heartbeat, 0.2).totals == []
-    assert panes(world.says(ev.Heartbeat, 0.3).totals) == [0]
+    assert world.says(ev.Heartbeat, 0.9).totals == []
+    assert panes(world.says(ev.Heartbeat, 1).totals) == [0]
 
 
-def test_a_task_with_many_sessions_publishes_once_a_second() -> None:
-    """What changed in one second goes out together then."""
+def test_a_total_that_changed_is_shown_before_it_is_due() -> None:
+    """Once; when it is due there is nothing new to say."""
     world = World()
     world.says(ev.Heartbeat, 0.1)
-    events = [event(ev.Heartbeat, 0.3, id=f"h{n}", session_id=f"many{n}") for n in range(FEW + 1)]
-    assert world.feed(*events).totals == []
-    assert len(world.says(ev.Heartbeat, 1).totals) == FEW + 2
+    world.says(ev.LikesSent, 0.2)
+    assert panes(pipeline.show(world.state).totals) == [0]
+    assert pipeline.show(world.state).totals == []
+
+
+def test_who_has_shown_much_is_silent_for_some_turns() -> None:
+    """What changes meanwhile is shown after them."""
+    world = World()
+    world.says(ev.Heartbeat, 0.1)
+    many = range(2 * TOTALS_A_TURN)
+    world.feed(*(event(ev.Heartbeat, 0.3, id=f"h{n}", session_id=f"s{n}") for n in many))
+    assert len(pipeline.show(world.state).totals) == len(many)
+    world.says(ev.Heartbeat, 0.4)
+    assert [len(pipeline.show(world.state).totals) for _ in range(3)] == [0, 1, 0]
 
 
 def test_only_panes_that_changed_are_published_oldest_first() -> None:
