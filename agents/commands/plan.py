@@ -1,16 +1,15 @@
 """`livepulse plan`: how many workers, partitions and bytes a load needs."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.commands.durations import seconds
 from agents.commands.printing import print_json
 
 if TYPE_CHECKING:
     from agents.plan import Constant, Load, Plan
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _THOUSAND = 1_000
 
@@ -32,7 +31,9 @@ def plan(
     from agents.plan import CONSTANTS, Load  # noqa: PLC0415 - keeps `--help` fast
     from agents.plan import plan as planned  # noqa: PLC0415 - as above
 
-    load = Load(events_per_s=events_per_s, viewers=viewers, retention_s=seconds(retention))
+    load = Load(
+        events_per_s=events_per_s, viewers=viewers, retention_s=seconds(retention, "--retention")
+    )
     result = planned(load)
     if as_json:
         print_json({"load": load, "plan": result, "constants": CONSTANTS})
@@ -42,17 +43,6 @@ def plan(
     typer.echo("\nreckoned with")
     for constant in CONSTANTS:
         typer.echo(_constant(constant))
-
-
-def seconds(duration: str) -> float:
-    """Return the seconds of a duration such as 90s, 12h or 7d. Raises BadParameter."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", duration.strip())
-    if match is None or float(match[1]) == 0:
-        raise typer.BadParameter(
-            f"{duration!r} is no duration: give a number and s, m, h, d or w, such as 7d",
-            param_hint="--retention",
-        )
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def size(count: float) -> str:

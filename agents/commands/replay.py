@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from agents import recording
-from agents.commands.tail import describe, printable
+from agents.commands.describe import describe, printable
 from agents.engine.decoders import decoders
 from agents.pseudonyms import renaming
 from agents.recording import RecordingError

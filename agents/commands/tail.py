@@ -1,7 +1,9 @@
 """`livepulse tail`: watch what livepulse publishes, as people or as programs read it."""
 
+import math
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -9,13 +11,14 @@ from typing import Annotated, Any, Literal
 import typer
 from msgspec import MsgspecError, Struct, json
 
+from agents.commands.describe import describe, printable
+from agents.commands.durations import seconds
 from schemas.results import (
     ChurnRow,
     ConversionRow,
     CouponTrigger,
     DeadLetter,
     Decision,
-    Reason,
     RecommendationTrigger,
 )
 
@@ -32,7 +35,7 @@ _TYPES: dict[Kind, type[Struct]] = {
 _POLL_MS = 500
 
 
-def tail(
+def tail(  # noqa: PLR0913 - one for each option
     kind: Annotated[Kind, typer.Argument(help="What to watch.")],
     *,
     as_json: Annotated[
@@ -40,6 +43,15 @@ def tail(
     ] = False,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin with the oldest record that is kept.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin with what came so long ago: 90s, 15m, 6h, 7d.", show_default=False
+        ),
+    ] = None,
+    to_end: Annotated[
+        bool, typer.Option("--to-end", help="End with the newest record that is there now.")
     ] = False,
     count: Annotated[
         int | None, typer.Option(min=1, help="End after so many records.", show_default=False)
@@ -52,29 +64,33 @@ def tail(
 
     Reads committed records only, joins no consumer group, and ends on Ctrl-C (exit code 130).
 
-    Example: livepulse tail coupons --from-start --json | jq .discount
+    Example: livepulse tail coupons --since 1h --to-end --json | jq .discount
     """
     if session is not None and kind == "dead-letters":
         raise typer.BadParameter("a dead letter has no session: leave --session out")
+    if from_start and since is not None:
+        raise typer.BadParameter("give --from-start or --since, not both")
+    ago_s = math.inf if from_start else seconds(since, "--since") if since else 0.0
     from agents.settings import load  # noqa: PLC0415 - keeps `livepulse --help` fast
     from agents.topics import names_by_topic  # noqa: PLC0415 - as above
 
     settings = load()
     topic = settings.topic_of(_TYPES[kind].__name__)
     show = _show_json if as_json else _pretty()
-    with closing(_open(settings, topic, from_start=from_start)) as consumer:
-        start = "its start" if from_start else "now"
+    with closing(_open(settings, topic)) as consumer:
+        start = "its start" if from_start else f"{since} ago" if since else "now"
+        ends = _seek(consumer, ago_s, to_end=to_end)
         typer.echo(f"reading {topic} from {start}; Ctrl-C ends", err=True)
         alone = len(names_by_topic(settings)[topic]) == 1
-        wanted = _decoded(_values(consumer), _TYPES[kind], session, alone=alone)
+        wanted = _decoded(_values(consumer, ends), _TYPES[kind], session, alone=alone)
         for shown, (value, record) in enumerate(wanted, start=1):
             show(value, record)
             if shown == count:
                 break
 
 
-def _open(settings: Any, topic: str, *, from_start: bool) -> Any:
-    """Return a consumer that stands at the start or the end of every partition."""
+def _open(settings: Any, topic: str) -> Any:
+    """Return a consumer that has every partition of a topic."""
     import kafka  # noqa: PLC0415 - costs 0.4 s; only commands that talk to a broker pay
 
     from agents import admin  # noqa: PLC0415 - as above
@@ -85,7 +101,7 @@ def _open(settings: Any, topic: str, *, from_start: bool) -> Any:
         **settings.kafka_python_config(),
         client_id=f"{settings.app_id}-tail",
         isolation_level="read_committed",
-        auto_offset_reset="earliest" if from_start else "latest",
+        auto_offset_reset="latest",
         enable_auto_commit=False,
         allow_auto_create_topics=False,
     )
@@ -99,19 +115,32 @@ def _open(settings: Any, topic: str, *, from_start: bool) -> Any:
             err=True,
         )
         raise typer.Exit(1)
-    partitions = [kafka.TopicPartition(topic, number) for number in sorted(numbers)]
-    consumer.assign(partitions)
-    for partition in partitions:
-        consumer.position(partition)  # resolved now: what is published from here on is seen
+    consumer.assign([kafka.TopicPartition(topic, number) for number in sorted(numbers)])
     return consumer
 
 
-def _values(consumer: Any) -> Iterator[tuple[str, bytes]]:
-    """Yield where each record stands, and its bytes, without end."""
-    while True:
-        for records in consumer.poll(timeout_ms=_POLL_MS).values():
+def _seek(consumer: Any, ago_s: float, *, to_end: bool) -> dict[Any, int]:
+    """Go to what came so long ago (inf: all that is kept); return where to end, if anywhere."""
+    partitions = consumer.assignment()
+    ends = consumer.end_offsets(partitions)
+    begins = dict(ends)  # what is published from here on is seen
+    if math.isinf(ago_s):
+        begins = consumer.beginning_offsets(partitions)
+    elif ago_s:
+        since_ms = time.time_ns() // 1_000_000 - round(ago_s * 1_000)
+        found = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+        begins |= {partition: one.offset for partition, one in found.items() if one}
+    for partition, offset in begins.items():
+        consumer.seek(partition, offset)
+    return ends if to_end else {}
+
+
+def _values(consumer: Any, ends: Mapping[Any, int]) -> Iterator[tuple[str, bytes]]:
+    """Yield where each record stands, and its bytes: up to these ends, or without end."""
+    while not ends or any(consumer.position(one) < end for one, end in ends.items()):
+        for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
             for record in records:
-                if record.value is not None:
+                if record.value is not None and record.offset < ends.get(partition, math.inf):
                     yield f"{record.topic}/{record.partition}/{record.offset}", record.value
 
 
@@ -152,72 +181,3 @@ def _pretty() -> Callable[[bytes, Any], None]:
         console.print(line)
 
     return show
-
-
-def printable(text: str) -> str:
-    """Replace control characters, so that data cannot steer the terminal."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-def describe(record: Any) -> tuple[int, str, str, str]:
-    """Return of any result when (epoch ms), who, what and why, for one line of text."""
-    return _DESCRIBE[type(record)](record)
-
-
-def _coupon(trigger: CouponTrigger) -> tuple[int, str, str, str]:
-    what = f"coupon {trigger.offer_id}: {trigger.discount} {trigger.currency} (minor units) off"
-    return trigger.decided_at, _who(trigger), what, _because(trigger.reasons)
-
-
-def _recommendation(trigger: RecommendationTrigger) -> tuple[int, str, str, str]:
-    products = (
-        f"{item.product_id} ({item.source} {item.score:.2f})" for item in trigger.suggestions
-    )
-    what = "show " + ", ".join(products)
-    return trigger.decided_at, _who(trigger), what, _because(trigger.reasons)
-
-
-def _conversion(row: ConversionRow) -> tuple[int, str, str, str]:
-    rates = (f"{name} {_rate(rate.value)}" for name, rate in row.rates.items())
-    money = (f"{name} {amount}" for name, amount in row.money.items())
-    who = f"{row.session_id} {row.scope} {row.scope_id} {row.window}"
-    what = f"{row.status} r{row.revision} viewers {row.people.get('viewers', 0)}"
-    return row.end, who, what, "  ".join([*money, *rates])
-
-
-def _rate(value: float | None) -> str:
-    return "too few" if value is None else f"{value:.4g}"
-
-
-def _churn(row: ChurnRow) -> tuple[int, str, str, str]:
-    what = f"risk {row.level} {row.probability:.2f}, cart {row.cart_value}, here {row.watch_s} s"
-    return row.ts, _who(row), what, _because(row.reasons)
-
-
-def _decision(decision: Decision) -> tuple[int, str, str, str]:
-    what = f"{decision.kind} {decision.outcome}: {decision.reason}"
-    return decision.decided_at, _who(decision), what, f"rule {decision.rule}"
-
-
-def _dead_letter(letter: DeadLetter) -> tuple[int, str, str, str]:
-    where = f"{letter.topic}/{letter.partition}/{letter.offset}"
-    return letter.ts, where, letter.reason, f"{letter.detail} ({letter.size} bytes)"
-
-
-def _who(record: Any) -> str:
-    return f"{record.session_id} {record.viewer_id}"
-
-
-def _because(reasons: tuple[Reason, ...]) -> str:
-    named = ", ".join(f"{reason.code} {reason.weight:.2f}" for reason in reasons)
-    return f"because {named}" if named else ""
-
-
-_DESCRIBE: dict[type, Callable[[Any], tuple[int, str, str, str]]] = {
-    CouponTrigger: _coupon,
-    RecommendationTrigger: _recommendation,
-    ConversionRow: _conversion,
-    ChurnRow: _churn,
-    Decision: _decision,
-    DeadLetter: _dead_letter,
-}

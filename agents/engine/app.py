@@ -59,6 +59,9 @@ class App(faust.App):  # type: ignore[misc] # faust is untyped
         self.on_alive()
         await super().on_start()
 
+    def _create_directories(self) -> None:
+        """Make none: we keep nothing on disk, and the directory that we run in may be read-only."""
+
     def _new_transport(self) -> LaneTransport:
         transport = LaneTransport(broker_urls(self.settings), self)
         transport.settings = self.settings

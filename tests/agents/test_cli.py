@@ -153,3 +153,17 @@ def test_dead_letters_have_no_session(shell: CommandLine) -> None:
     outcome = shell.run("tail", "dead-letters", "--session", "s1")
     assert outcome.code == cli.USAGE
     assert "leave --session out" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "fix"),
+    [
+        (["--from-start", "--since", "1h"], "not both"),
+        (["--since", "yesterday"], "such as 7d"),
+    ],
+)
+def test_tail_begins_in_one_place(shell: CommandLine, options: list[str], fix: str) -> None:
+    """Two places, or one that is no duration, are refused before anything is opened."""
+    outcome = shell.run("tail", "coupons", *options)
+    assert outcome.code == cli.USAGE
+    assert fix in outcome.err

@@ -9,7 +9,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.commands.plan import seconds, size
+from agents.commands.durations import seconds
+from agents.commands.plan import size
 from agents.plan import CONSTANTS, Load, plan
 from tests.agents.command_line import CommandLine
 
@@ -133,14 +134,14 @@ def test_it_says_which_option_is_wrong(shell: CommandLine) -> None:
 )
 def test_durations(text: str, expected: float) -> None:
     """A number and a unit."""
-    assert seconds(text) == expected
+    assert seconds(text, "--retention") == expected
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-1d", "0d", "7 days", "1e3s"])
 def test_what_is_no_duration(text: str) -> None:
     """Anything else is an error."""
     with pytest.raises(typer.BadParameter):
-        seconds(text)
+        seconds(text, "--retention")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from agents.commands.tail import _TYPES, _decoded, describe, printable
+from agents.commands.describe import describe, printable
+from agents.commands.tail import _TYPES, _decoded
 from schemas.results import (
     ChurnRow,
     ConversionRow,

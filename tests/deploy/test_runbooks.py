@@ -90,7 +90,7 @@ def test_there_are_commands_to_check() -> None:
     """The check above sees the commands, in blocks, in lines and behind a container's name."""
     found = [" ".join(words) for page in PAGES for words in commands(page)]
     assert {"doctor", "topics list", "tail dead-letters --count 20"} <= set(found)
-    assert any(one.startswith("tail decisions --count 2000 --json") for one in found)
+    assert any(one.startswith("tail decisions --since 10m --to-end --json") for one in found)
 
 
 @pytest.mark.parametrize("words", [["doctr"], ["doctor", "--jsn"], ["tail", "coupon"]])

@@ -29,7 +29,7 @@ CONFIG = """
 global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
 rule_files: [rules/*.yaml]
 scrape_configs:
-  - job_name: livepulse-worker
+  - job_name: livepulse
     file_sd_configs: [{files: [targets.json], refresh_interval: 1s}]
 """
 
@@ -58,9 +58,13 @@ class Prometheus:
         (directory / "prometheus.yml").write_text(CONFIG)
         self.targets(())
 
-    def targets(self, ports: Iterable[int]) -> None:
+    def targets(self, workers: Iterable[int], screens: Iterable[int] = ()) -> None:
         """Scrape these ports of loopback from now on, and no others."""
-        found = [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
+        jobs = {"livepulse-worker": workers, "livepulse-screen": screens}
+        found = [
+            {"targets": [f"127.0.0.1:{port}" for port in ports], "labels": {"job": job}}
+            for job, ports in jobs.items()
+        ]
         part = self.directory / "targets.part"
         part.write_text(json.dumps(found))
         part.rename(self.directory / "targets.json")

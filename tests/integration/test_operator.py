@@ -82,8 +82,11 @@ def coupon(number: int) -> CouponTrigger:
     )  # fmt: skip
 
 
-def publish(settings: Settings, *triggers: CouponTrigger, commit: bool = True) -> None:
-    """Publish in one transaction, which is committed or aborted."""
+def publish(
+    settings: Settings, *triggers: CouponTrigger, commit: bool = True, age_s: float = 0
+) -> None:
+    """Publish in one transaction, which is committed or aborted; some time ago, if need be."""
+    at_ms = time.time_ns() // 1_000_000 - round(age_s * 1_000)
     producer = Producer(
         settings.confluent_config() | {"transactional.id": f"{settings.topic_prefix}{commit}"}
     )
@@ -91,7 +94,9 @@ def publish(settings: Settings, *triggers: CouponTrigger, commit: bool = True) -
     producer.begin_transaction()
     for trigger in triggers:
         topic = settings.topic_of("CouponTrigger")
-        producer.produce(topic, msgspec.json.encode(trigger), key=trigger.viewer_id)
+        producer.produce(
+            topic, msgspec.json.encode(trigger), key=trigger.viewer_id, timestamp=at_ms
+        )
     producer.flush(30)
     if commit:
         producer.commit_transaction(30)
@@ -228,6 +233,30 @@ def test_tail_shows_committed_records_only(shell: CommandLine, settings: Setting
     outcome = shell.run("tail", "coupons", "--from-start", "--count", "1", "--json")
     assert outcome.code == 0
     assert outcome.out.encode() == msgspec.json.encode(committed) + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "shown"), [(["--since", "1h"], 2), (["--from-start"], 2), ([], 0)]
+)
+def test_tail_ends_at_the_end(
+    shell: CommandLine, settings: Settings, begin: list[str], shown: int
+) -> None:
+    """It waits for nothing new, though what it read last was a transaction's marker."""
+    made(settings)
+    publish(settings, coupon(1))
+    publish(settings, coupon(2))
+    publish(settings, coupon(3), commit=False)
+    outcome = shell.run("tail", "coupons", "--to-end", "--json", *begin)
+    assert (outcome.code, outcome.out.count("trigger_id")) == (0, shown)
+
+
+def test_tail_goes_back_by_time(shell: CommandLine, settings: Settings) -> None:
+    """What was published before is left out."""
+    made(settings)
+    publish(settings, coupon(1), age_s=3_600)
+    publish(settings, coupon(2))
+    outcome = shell.run("tail", "coupons", "--since", "30m", "--to-end", "--json")
+    assert outcome.out.encode() == msgspec.json.encode(coupon(2)) + b"\n"
 
 
 def test_tail_of_a_missing_topic_names_the_command_that_makes_it(shell: CommandLine) -> None:

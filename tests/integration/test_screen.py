@@ -46,9 +46,10 @@ class ScreenProcess:
     def __init__(self, settings: Settings, port: int) -> None:
         self._tokens = Tokens(settings)
         self.url = f"http://127.0.0.1:{port}"
+        self.metrics_port = free_port()
         command = [sys.executable, "-m", "agents.cli", "screen", "--port", str(port)]
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *command, "--metrics-port", "0"],
+            ["setpriv", "--pdeathsig", "KILL", *command, "--metrics-port", str(self.metrics_port)],
             env=_environment(settings),
         )
 
