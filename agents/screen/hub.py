@@ -177,11 +177,11 @@ class Hub:
         """Read a room anew. Raises what Redis raises."""
         source = self._sources[room.session_id]
         try:
-            material, fresh = await source.read(kinds, now_ms())
+            with self._meters.redis.timed("views"):
+                material, fresh = await source.read(kinds, now_ms())
         except AWAY:
             self._meters.redis_failed()
             raise
-        self._meters.redis_answered()
         if material is not None:
             room.take(material, source.panes, fresh)
 

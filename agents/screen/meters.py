@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from agents.metrics.redis_meter import RedisMeter
+
 
 class Meters:
     """Counts clients and updates."""
@@ -17,10 +19,11 @@ class Meters:
             "Updates replaced by a newer one before the client took them",
             registry=self.registry,
         )
-        self._redis_up = Gauge(
+        self.redis = RedisMeter()
+        Gauge(
             "livepulse_redis_up", "1 when the last call or ping was answered",
             registry=self.registry,
-        )  # fmt: skip
+        ).set_function(lambda: self.redis.is_up)  # fmt: skip
         self._redis_errors = Counter(
             "livepulse_redis_errors", "Calls that failed", ["call"], registry=self.registry
         )
@@ -41,10 +44,5 @@ class Meters:
             self._dropped.inc(skipped)
 
     def redis_failed(self) -> None:
-        """Note that Redis has not answered."""
-        self._redis_up.set(0)
+        """Count a call that failed."""
         self._redis_errors.labels("views").inc()
-
-    def redis_answered(self) -> None:
-        """Note that Redis has answered."""
-        self._redis_up.set(1)

@@ -82,11 +82,13 @@ class Screen:
         return app
 
     async def _listening(self, _: web.Application) -> AsyncIterator[None]:
-        listener = asyncio.create_task(self._hub.run())
+        beside = self._hub.run(), self.meters.redis.keep_asking(self._client)
+        tasks = [asyncio.create_task(one) for one in beside]
         yield
         self._hub.close()
-        listener.cancel()
-        await asyncio.wait([listener], timeout=STOP_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_S)
         await self._client.aclose()
 
     async def _metrics(self, request: web.Request) -> web.Response:

@@ -401,6 +401,15 @@ async def test_probes_and_metrics_are_apart(stage: Stage) -> None:
     assert 'livepulse_redis_errors_total{call="views"}' in text
 
 
+async def test_a_screen_that_nobody_watches_says_that_redis_is_up(stage: Stage) -> None:
+    """It asks by itself: an alert must not depend on hosts who look."""
+    async with TestServer(stage.screen.probes()) as probes, asyncio.timeout(5):
+        up = False
+        while not up:
+            async with stage.browser.get(probes.make_url("/metrics")) as reply:
+                up = "livepulse_redis_up 1.0" in await reply.text()
+
+
 async def test_a_screen_without_redis_lives_but_is_not_ready() -> None:
     """Restarting it would help nobody."""
     with running_redis() as mortal:

@@ -21,6 +21,7 @@ from agents.simulator.scenario import Scenario, Tally
 from agents.simulator.world import simulate
 from tests.deploy.markdown import blocks
 from tests.deploy.test_runbooks import RUNBOOKS
+from tests.integration.certificates import Authority
 from tests.integration.cluster import Site, _environment, new_site, until
 from tests.integration.conftest import entered, skip_or_fail
 from tests.integration.kafka import Kafka
@@ -43,14 +44,18 @@ class Walk(NamedTuple):
     """What a runbook is tried on: the shell's environment and the server that is asked."""
 
     environment: dict[str, str]
+    certificate: Path
     directory: Path
     prometheus: Prometheus
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line as an operator types it."""
+        environment = self.environment
+        if line.startswith("openssl "):  # this deployment connects without one
+            environment = environment | {"LIVEPULSE_KAFKA_SSL_CERT_FILE": str(self.certificate)}
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", line],
-            cwd=self.directory, env=self.environment, timeout=LINE_S,
+            cwd=self.directory, env=environment, timeout=LINE_S,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -76,7 +81,8 @@ def walk(kafka: Kafka, redis_url: str, tmp_path_factory: pytest.TempPathFactory)
         stack.enter_context(site.feeding(viewers()))
         verified = "livepulse:coupons_without_budget:ratio_rate10m"
         until(lambda: "coupons", lambda: prometheus.value(verified) is not None, limit_s=90)
-        yield Walk(shell(site, directory), directory, prometheus)
+        certificate, _ = Authority(directory).issue("worker")
+        yield Walk(shell(site, directory), certificate, directory, prometheus)
 
 
 def viewers() -> Iterator[Record]:

@@ -239,11 +239,19 @@ def test_two_hosts_do_not_see_each_others_session(stack: Stack) -> None:
     assert [line["id"] for line in listed] == [one]
 
 
+def with_long_windows(stack: Stack, session_id: str) -> Any:
+    """Return what the screen knows of a session; None before it has read its last 5 minutes."""
+    found = stack.screen.get(f"/v1/sessions/{session_id}")[1]
+    return found if all(step["last_5m"]["of"] for step in found["funnel"][1:]) else None
+
+
 def test_views_that_redis_has_lost_come_back(stack: Stack) -> None:
     """Shelf, rows and the tasks' parts are written anew; nobody restarts anything."""
     session_id = min(count(stack.world))
     keys = Keys(stack.site.settings.redis_prefix)
-    before = stack.screen.get(f"/v1/sessions/{session_id}")[1]
+    before = until(
+        lambda: "the long windows, read every 10 s", lambda: with_long_windows(stack, session_id)
+    )
     with redis.Redis.from_url(stack.site.settings.redis_url) as client:
         names = [name for name in client.scan_iter(f"{keys.prefix}:*") if b":budget" not in name]
         client.delete(*names)
