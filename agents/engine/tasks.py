@@ -94,11 +94,11 @@ class TaskSet:
         self._parts.lane.hold_all()
         self._tasks = {}
         tasks, self._assigned = self._assigned, {}
+        self._paused |= tasks
         for task in tasks.values():
             await task.stop()
         await asyncio.gather(*self._runs.values())
         self._runs = {}
-        self._paused |= tasks
         self._parts.meters.ended()
         await self._drop_paused(lambda task: not task.is_ready)
 
@@ -123,8 +123,8 @@ class TaskSet:
             _give_up(f"task {task.partition} failed", error)
 
     def show_again(self) -> None:
-        """Offer all that the tasks know to the views."""
-        for task in self._tasks.values():
+        """Offer all that the tasks know to the views, also those that a rebalance holds up."""
+        for task in (*self._assigned.values(), *self._paused.values()):
             task.show_again()
 
     def offer(self, records: Sequence[ConsumerRecord]) -> None:
