@@ -254,9 +254,10 @@ def test_tail_goes_back_by_time(shell: CommandLine, settings: Settings) -> None:
     """What was published before is left out."""
     made(settings)
     publish(settings, coupon(1), age_s=3_600)
-    publish(settings, coupon(2))
+    newest = coupon(2)
+    publish(settings, newest)
     outcome = shell.run("tail", "coupons", "--since", "30m", "--to-end", "--json")
-    assert outcome.out.encode() == msgspec.json.encode(coupon(2)) + b"\n"
+    assert outcome.out.encode() == msgspec.json.encode(newest) + b"\n"
 
 
 def test_tail_of_a_missing_topic_names_the_command_that_makes_it(shell: CommandLine) -> None:
