@@ -235,19 +235,15 @@ def test_tail_shows_committed_records_only(shell: CommandLine, settings: Setting
     assert outcome.out.encode() == msgspec.json.encode(committed) + b"\n"
 
 
-@pytest.mark.parametrize(
-    ("begin", "shown"), [(["--since", "1h"], 2), (["--from-start"], 2), ([], 0)]
-)
-def test_tail_ends_at_the_end(
-    shell: CommandLine, settings: Settings, begin: list[str], shown: int
-) -> None:
+@pytest.mark.parametrize("begin", [["--since", "1h"], ["--from-start"]])
+def test_tail_ends_at_the_end(shell: CommandLine, settings: Settings, begin: list[str]) -> None:
     """It waits for nothing new, though what it read last was a transaction's marker."""
     made(settings)
     publish(settings, coupon(1))
     publish(settings, coupon(2))
     publish(settings, coupon(3), commit=False)
     outcome = shell.run("tail", "coupons", "--to-end", "--json", *begin)
-    assert (outcome.code, outcome.out.count("trigger_id")) == (0, shown)
+    assert (outcome.code, outcome.out.count("trigger_id")) == (0, 2)
 
 
 def test_tail_goes_back_by_time(shell: CommandLine, settings: Settings) -> None:
