@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from streams.store import TOTALS_A_TURN
+from streams.pace import TOTALS_A_TURN
 
 
 class Constant(Struct, frozen=True):

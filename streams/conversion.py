@@ -15,7 +15,7 @@ from schemas.results import ConversionRow
 from streams.changelog import ABOUT, MARKS, TOTAL, WINDOW, Unsaved, parse_key
 from streams.marks import Marks
 from streams.merge import About, Session
-from streams.pace import Pace
+from streams.pace import ROWS_A_TURN, Pace
 from streams.policy import Policy
 from streams.totals import PANE_MS, Mark, WindowTotal
 from streams.window import (
@@ -29,9 +29,6 @@ from streams.window import (
     Window,
     places,
 )
-
-#: The rows of whole sessions that are shown before they are due, with each commit.
-ROWS_A_TURN = 64
 
 #: A session's window; keys sort in the order in which rows are published.
 Key = tuple[str, Place]

@@ -1,4 +1,11 @@
-"""How often what changes is shown before it is due: the less there is of it, the sooner."""
+"""How often what changes is shown before it is due: the less there is of it, the sooner.
+
+A turn is a commit.
+"""
+
+#: Running totals, and rows of whole sessions.
+TOTALS_A_TURN = 16
+ROWS_A_TURN = 64
 
 
 class Pace:

@@ -11,16 +11,13 @@ from msgspec import Struct, field, msgpack
 
 from streams.conversion import Conversion
 from streams.order import Source
-from streams.pace import Pace
+from streams.pace import TOTALS_A_TURN, Pace
 from streams.partitioner import partition_of
 from streams.policy import Policy
 from streams.session import Session
 from streams.state import UNSCORED, Affinity, Room, Shelf
 from streams.timers import NEVER, Timers
 from streams.totals import PaneTotals
-
-#: The running totals that go out before they are due, with each commit.
-TOTALS_A_TURN = 16
 
 #: A changelog record: key, value.
 Put = tuple[bytes, bytes | None]

@@ -70,7 +70,7 @@ def tail(  # noqa: PLR0913 - one for each option
         raise typer.BadParameter("a dead letter has no session: leave --session out")
     if from_start and since is not None:
         raise typer.BadParameter("give --from-start or --since, not both")
-    ago_s = math.inf if from_start else seconds(since, "--since") if since else 0.0
+    ago_s = math.inf if from_start else seconds(since, "--since") if since is not None else 0.0
     from agents.settings import load  # noqa: PLC0415 - keeps `livepulse --help` fast
     from agents.topics import names_by_topic  # noqa: PLC0415 - as above
 

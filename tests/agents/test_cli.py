@@ -160,6 +160,7 @@ def test_dead_letters_have_no_session(shell: CommandLine) -> None:
     [
         (["--from-start", "--since", "1h"], "not both"),
         (["--since", "yesterday"], "such as 7d"),
+        (["--since", ""], "such as 7d"),
     ],
 )
 def test_tail_begins_in_one_place(shell: CommandLine, options: list[str], fix: str) -> None:

@@ -95,7 +95,7 @@ def viewers() -> Iterator[Record]:
 
 
 def shell(site: Site, directory: Path) -> dict[str, str]:
-    """Return the environment of an operator's shell: livepulse, Kafka's tools, a certificate."""
+    """Return the environment of an operator's shell, with livepulse and Kafka's tools."""
     programs = directory / "bin"
     programs.mkdir()
     tool = f"{sys.executable} {TOOL} ${{0##*/}}"

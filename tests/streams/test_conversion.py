@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from schemas.results import ConversionRow
-from streams.conversion import ROWS_A_TURN, Conversion
+from streams.conversion import Conversion
+from streams.pace import ROWS_A_TURN
 from streams.policy import Policy
 from streams.rates import line
 from streams.totals import (

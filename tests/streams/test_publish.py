@@ -2,7 +2,7 @@
 
 from schemas import events as ev
 from streams import pipeline
-from streams.store import TOTALS_A_TURN
+from streams.pace import TOTALS_A_TURN
 from streams.totals import Mark
 from tests.streams.world import PANE, T0, World, event
 
