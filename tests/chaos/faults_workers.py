@@ -51,10 +51,10 @@ def armed(name: str, number: int = signal.SIGKILL) -> Act:
     return prepare
 
 
-def strike(run: Run) -> None:
-    """Arm worker 0's failpoint and wait until it has struck."""
+def strike(run: Run, number: int = 0) -> None:
+    """Arm a worker's failpoint and wait until it has struck."""
     run.wait(1.0, 2.0)
-    victim = run.fleet[0]
+    victim = run.fleet[number]
     victim.asked = True
     victim.signal(ARM)
     run.until("the failpoint strikes", lambda: victim.exit_code is not None or victim.is_frozen())

@@ -9,7 +9,7 @@ from tests.chaos.engine import Engine
 from tests.chaos.failpoints import Failpoint
 from tests.chaos.faults import Act, Fault
 from tests.chaos.faults_workers import kill_one, strike
-from tests.chaos.run import Outcome, Run
+from tests.chaos.run import WORKERS, Outcome, Run
 from tests.chaos.site import SESSION_TIMEOUT_S
 
 pytestmark = pytest.mark.kafka
@@ -17,13 +17,14 @@ pytestmark = pytest.mark.kafka
 PATIENCE_S = 5.0
 
 
-def broken(mutant: str, failpoint: Failpoint | None = None) -> Act:
-    """Break every worker, in all its lives."""
+def broken(mutant: str, failpoint: Failpoint | None = None, armed: int = 1) -> Act:
+    """Break every worker, in all its lives, and give so many of them a failpoint."""
 
     def prepare(run: Run) -> None:
         run.fleet.engines.default_factory = lambda: Engine(mutant=mutant)
         if failpoint is not None:
-            run.fleet.arm(0, failpoint)
+            for number in range(armed):
+                run.fleet.arm(number, failpoint)
 
     return prepare
 
@@ -31,6 +32,12 @@ def broken(mutant: str, failpoint: Failpoint | None = None) -> Act:
 def caught(outcome: Outcome) -> set[str]:
     """Return the invariants that were violated, with what they speak of."""
     return {" ".join(one.split()[:2]) for one in outcome.evidence}
+
+
+def strike_all(run: Run) -> None:
+    """Kill one after the other: one commit alone may hold nothing but comments, which I6 lacks."""
+    for number in range(WORKERS):
+        strike(run, number)
 
 
 def outlive(run: Run) -> None:
@@ -44,8 +51,10 @@ def outlive(run: Run) -> None:
 
 def test_offsets_before_the_changelog_are_caught(on: Stage) -> None:
     """Committed first and killed in between: events are lost, and I1, I4 and I6 say so."""
-    prepare = broken("offsets-first", Failpoint("between", 20))
-    fault = Fault(name="offsets-first", act=strike, runs=1, prepare=prepare, patience_s=PATIENCE_S)
+    fault = Fault(
+        name="offsets-first", act=strike_all, runs=1, patience_s=PATIENCE_S,
+        prepare=broken("offsets-first", Failpoint("between", 20), armed=WORKERS),
+    )  # fmt: skip
     outcome = execute(on, fault, 1)
     assert {"I1 state", "I4", "I6 event"} <= {
         one if not one.startswith("I4") else "I4" for one in caught(outcome)

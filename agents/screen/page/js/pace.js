@@ -11,8 +11,8 @@ export function paced(draw) {
   let drawnAt = -LEAST_MS;
   const frame = () => {
     asked = false;
-    drawnAt = performance.now(); // before: a draw that takes long must not put off the next
     draw();
+    drawnAt = performance.now(); // after: a quick draw must not follow too soon upon a slow one
   };
   return () => {
     if (asked) return;
