@@ -103,6 +103,7 @@ FAMILIES = (
             "max.compaction.lag.ms": str(_DAY_MS),
         }
         | _SMALL_SEGMENTS
+        | {"segment.bytes": str(16 * _MIB)}
         | _LARGE,
         why=(
             "the changelog of the tasks: never deleted by age; small segments compacted early"

@@ -22,6 +22,8 @@ from agents.settings import Settings
 #: A fetch must come back soon: the next one for a busy partition waits for it.
 FETCH_WAIT_MS = 50
 FETCH_BYTES = 2 << 20
+#: In a session timeout: the pause until one hears of a rebalance adds to every recovery.
+HEARTBEATS = 10
 #: aiokafka asks a broker that leads no more for a partition's beginning until the metadata are
 #: old: five minutes by default, in which no task of the worker starts.
 METADATA_AGE_MS = 5_000
@@ -52,7 +54,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # faust i
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
             session_timeout_ms=settings.session_timeout_s * 1000,
-            heartbeat_interval_ms=settings.session_timeout_s * 1000 // 3,
+            heartbeat_interval_ms=settings.session_timeout_s * 1000 // HEARTBEATS,
             rebalance_timeout_ms=60_000,
             max_poll_interval_ms=MAX_IDLE_MS,
             metadata_max_age_ms=METADATA_AGE_MS,

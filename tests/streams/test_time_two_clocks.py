@@ -16,7 +16,6 @@ from tests.streams.stories import Deed, deeds, logs, tell
 from tests.streams.world import T0, Identity, event
 
 APART_MS = 20_000
-LAST_S = 340
 SLOW, RIGHT = "s1", "right"
 #: One for each of two tasks.
 VIEWERS = ("w0", "w2")
@@ -42,29 +41,33 @@ def shop(session_id: str, ends_s: int) -> list[Event]:
 
 
 @cache
-def right() -> Told:
+def right(ends_s: int) -> Told:
     """Return a session whose clock is right; there is an event every second in every task."""
     beats = [
         event(ev.Heartbeat, second + 0.1, session_id=RIGHT, viewer_id=viewer)
-        for second in range(-20, LAST_S + 60)
+        for second in range(-20, ends_s + 60)
         for viewer in VIEWERS
     ]
-    return [(one, 0) for one in (*beats, *shop(RIGHT, LAST_S + 60))]
+    return [(one, 0) for one in (*beats, *shop(RIGHT, ends_s + 60))]
 
 
-def slow(drawn: Sequence[Deed]) -> Told:
-    """Return a session whose events all say 20 s less than it is."""
+def slow(drawn: Sequence[Deed]) -> tuple[Told, int]:
+    """Return a session whose events all say 20 s less than it is, and the second of its end.
+
+    It ends 40 s after the minute in which the last thing happens.
+    """
     told = [structs.replace(one, session_id=SLOW) for one in tell(drawn, begin_s=5)]
-    return [(one, APART_MS) for one in (*told, *shop(SLOW, LAST_S))]
+    ends_s = 60 * ((told[-1].ts - T0) // 60_000 + 1) + 40
+    return [(one, APART_MS) for one in (*told, *shop(SLOW, ends_s))], ends_s
 
 
-def site_of(*told: Told, tasks: int) -> Site:
+def site_of(*told: Told, tasks: int, ends_s: int) -> Site:
     """Let sessions happen side by side, and wait until all is over; returns the site."""
     records = logs([one for session in told for one in session], tasks=tasks)
     site = Site(records, tasks=tasks, policy=CALM)
-    site.run(T0 - 20_500, T0 + 1_000 * (LAST_S + 80))
+    site.run(T0 - 20_500, T0 + 1_000 * (ends_s + 80))
     for second in (85, 86, 100, 200, 400, 402, 404, 406):
-        site.tick(T0 + 1_000 * (LAST_S + second))
+        site.tick(T0 + 1_000 * (ends_s + second))
     return site
 
 
@@ -93,23 +96,24 @@ def said(site: Site, session_id: str) -> dict[str, Any]:
 @given(_deeds, st.integers(1, 2))
 def test_a_slow_clock_beside_a_right_one(drawn: list[Deed], tasks: int) -> None:
     """Triggers, decisions, risks, leavers and rows of the slow session are as if it were alone."""
-    told = slow(drawn)
-    both = site_of(told, right(), tasks=tasks)
-    alone = site_of(told, tasks=tasks)
+    told, ends_s = slow(drawn)
+    both = site_of(told, right(ends_s), tasks=tasks, ends_s=ends_s)
+    alone = site_of(told, tasks=tasks, ends_s=ends_s)
     assert said(both, SLOW) == said(alone, SLOW)
 
 
 @given(_deeds, st.integers(1, 2))
 def test_a_right_clock_beside_a_slow_one(drawn: list[Deed], tasks: int) -> None:
     """The session whose clock is right does not wait for the other."""
-    both = site_of(slow(drawn), right(), tasks=tasks)
-    assert said(both, RIGHT) == right_alone(tasks)
+    told, ends_s = slow(drawn)
+    both = site_of(told, right(ends_s), tasks=tasks, ends_s=ends_s)
+    assert said(both, RIGHT) == right_alone(tasks, ends_s)
 
 
 @cache
-def right_alone(tasks: int) -> dict[str, Any]:
+def right_alone(tasks: int, ends_s: int) -> dict[str, Any]:
     """Return what is said of the session whose clock is right when there is no other."""
-    return said(site_of(right(), tasks=tasks), RIGHT)
+    return said(site_of(right(ends_s), tasks=tasks, ends_s=ends_s), RIGHT)
 
 
 def test_a_slow_session_is_judged_by_its_own_clock() -> None:
@@ -132,7 +136,8 @@ def test_a_slow_session_is_judged_by_its_own_clock() -> None:
         told.append((kind, "v1", SLOW, "p1", pause))
         second += pause
     told += [(1, "v1", SLOW, "p1", 10)] * 15
-    both = site_of(slow(told), right(), tasks=1)
+    story, ends_s = slow(told)
+    both = site_of(story, right(ends_s), tasks=1, ends_s=ends_s)
     assert [one for one in both.results.coupons if one.session_id == SLOW] == []
     assert both.results.left.count((SLOW, "v1")) == 1  # after its last heartbeat
     watched = both.newest_rows()[SLOW, "session", SLOW, "session", 0].rates["avg_watch_s"]
