@@ -31,12 +31,13 @@ CONSTANTS = (
     Constant("state_bytes_per_viewer", 2_802, "B", "measured", _BENCH),
     Constant("restore_records_per_s", 219_810, "/s", "measured", _BENCH),
     Constant("input_bytes_per_event", 149, "B", "measured", _SIZES),
-    Constant("changelog_bytes_per_event", 534, "B", "measured", _SIZES),
+    Constant("changelog_bytes_per_event", 536, "B", "measured", _SIZES),
+    Constant("changelog_records_per_event", 1.56, "", "measured", _SIZES),
     Constant("changelog_bytes_per_viewer", 361, "B", "measured", _SIZES),
     Constant("changelog_keys_per_viewer", 1.13, "", "measured", _SIZES),
     Constant("result_bytes_per_event", 41, "B", "measured", _SIZES),
     Constant("row_bytes_per_session_s", 28_146, "B", "measured", _SIZES),
-    Constant("total_bytes", 590, "B", "measured", _SIZES),
+    Constant("total_bytes", 591, "B", "measured", _SIZES),
     Constant("totals_per_session_s", 1.66, "/s", "measured", f"{_SIZES}; a task"),
     Constant("viewers_per_session", 500, "", "assumed", "as in the benchmark"),
     Constant("busy_share", 0.6, "", "assumed", "of a core; the rest catches up after an outage"),
@@ -47,7 +48,8 @@ CONSTANTS = (
     Constant("least_workers", 2, "", "assumed", "so that one may be lost"),
     Constant("replication", 3, "x", "assumed", "copies of every record"),
     Constant("growth", 2, "x", "assumed", "partitions are for ever: room to grow"),
-    Constant("uncompacted_s", 600, "s", "assumed", "segment.ms of compacted topics"),
+    Constant("uncompacted_s", 600, "s", "assumed", "segment.ms of rows and totals"),
+    Constant("state_uncompacted_s", 120, "s", "assumed", "60 s of lag, a segment, the cleaner"),
     Constant("rewrites", 10, "x", "assumed", "a row or total is replaced until its pane is over"),
     Constant("early_totals", TOTALS_A_TURN, "", "assumed", "of a task, with a commit, at most"),
     Constant("commits_per_s", 10, "/s", "assumed", "a task: the default commit interval"),
@@ -136,8 +138,10 @@ def _totals_per_s(load: Load, partitions: int, of: Values) -> float:
 
 
 def _restore_all_s(load: Load, of: Values) -> float:
-    """Return how long one worker would read the whole state."""
-    return load.viewers * of["changelog_keys_per_viewer"] / of["restore_records_per_s"]
+    """Return how long one worker would read the whole state, compacted and not yet compacted."""
+    alive = load.viewers * of["changelog_keys_per_viewer"]
+    written_per_s = load.events_per_s * of["changelog_records_per_event"]
+    return (alive + written_per_s * of["state_uncompacted_s"]) / of["restore_records_per_s"]
 
 
 def _written(load: Load, totals_per_s: float, of: Values) -> float:
@@ -168,5 +172,5 @@ def _disk_tables(load: Load, totals_per_s: float, of: Values) -> float:
 def _disk_state(load: Load, of: Values) -> float:
     """Return what is alive in the changelog, and what is not compacted yet."""
     alive = load.viewers * of["changelog_bytes_per_viewer"]
-    fresh = load.events_per_s * of["changelog_bytes_per_event"] * of["uncompacted_s"]
+    fresh = load.events_per_s * of["changelog_bytes_per_event"] * of["state_uncompacted_s"]
     return (alive + fresh) * of["replication"]

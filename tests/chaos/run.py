@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException, Producer
 from msgspec import structs
 
 from agents.recording import Record
-from agents.simulator.sending import send
+from agents.simulator.sending import SendingError, send
 from tests.chaos.brokers import Cluster
 from tests.chaos.checker import Violation
 from tests.chaos.inspection import Inspection
@@ -144,10 +144,7 @@ class Run:
         stop = threading.Event()
         records = map(self._placed, self.workload.records(_now_ms()))
         with ThreadPoolExecutor(1) as pool:
-            sent: Future[int] = pool.submit(
-                send, records, producer_config=self._producer(), rate=1.0,
-                on_progress=_ignore, stop=stop,
-            )  # fmt: skip
+            sent: Future[int] = pool.submit(self._send_on, records, stop)
 
             def ended() -> int:
                 stop.set()
@@ -157,6 +154,18 @@ class Run:
                 yield ended
             finally:
                 stop.set()
+
+    def _send_on(self, records: Iterator[Record], stop: threading.Event) -> int:
+        """Send, also when a broker that dies refuses a record for good: upstreams do.
+
+        What went before a refusal is not counted: nobody knows how much of it arrived.
+        """
+        while True:
+            with suppress(SendingError):
+                return send(
+                    records, producer_config=self._producer(), rate=1.0,
+                    on_progress=_ignore, stop=stop,
+                )  # fmt: skip
 
     def recover(self) -> float:
         """Wait until all that had arrived when the fault was over is committed; I7."""

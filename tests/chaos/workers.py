@@ -92,7 +92,7 @@ class WorkerProcess:
 
     def is_frozen(self) -> bool:
         """Tell whether it was stopped by a signal."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it just ends
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
         return False
 

@@ -51,6 +51,7 @@ class Tally:
 
     def _keep(self, out: Out) -> None:
         self.counts["changelog_bytes"] += _bytes(out)
+        self.counts["changelog_records"] += 1
         self.counts["alive_bytes"] -= self._alive.pop(out.key, 0)
         if out.value is not None:
             self.counts["alive_bytes"] += self._alive.setdefault(out.key, _bytes(out))
@@ -67,6 +68,7 @@ def main(events: int) -> dict[str, float]:
     return {
         "input_bytes_per_event": round(counts["input_bytes"] / events),
         "changelog_bytes_per_event": round(counts["changelog_bytes"] / events),
+        "changelog_records_per_event": round(counts["changelog_records"] / events, 2),
         "changelog_bytes_per_viewer": round(counts["most_bytes"] / workload.VIEWERS),
         "changelog_keys_per_viewer": round(counts["most_keys"] / workload.VIEWERS, 2),
         "result_bytes_per_event": round(counts["result_bytes"] / events),
