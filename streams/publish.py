@@ -14,15 +14,17 @@ from streams.totals import Mark, WindowTotal
 
 
 def publish(state: State, results: Results) -> None:
-    """Publish what is due by stream time."""
-    progress = state.progress
-    tick = progress.clock // state.policy.publish_every_ms
-    if tick <= progress.published:
+    """Publish what is due by stream time, or because the watermark has moved without it."""
+    progress, every = state.progress, state.policy.publish_every_ms
+    tick, watermark = progress.clock // every, progress.watermark
+    # It does when a topic falls silent that had held it back; others wait for it.
+    if tick <= progress.published and (watermark or 0) - progress.marked < every:
         return
     progress.published = tick
     results.totals += _totals(state, _changed(state))
-    if progress.watermark is not None:  # who reads it has read the totals
-        results.marks.append(Mark(state.partition, progress.watermark))
+    if watermark is not None:  # who reads it has read the totals
+        progress.marked = watermark
+        results.marks.append(Mark(state.partition, watermark))
 
 
 def show(state: State, results: Results) -> None:

@@ -45,6 +45,7 @@ class Progress(Struct, array_like=True):
     counted: int = 0  # how much of the present silence, in ms, is in the watermark
     shown: int = 0  # only 0.1 reads it
     offsets: dict[str, int] = field(default_factory=dict)  # topic: next offset of the partition
+    marked: int = 0  # the last watermark that was published
 
 
 _progress = msgpack.Decoder(Progress).decode

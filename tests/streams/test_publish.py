@@ -4,7 +4,7 @@ from schemas import events as ev
 from streams import pipeline
 from streams.pace import TOTALS_A_TURN
 from streams.totals import Mark
-from tests.streams.world import PANE, T0, World, event
+from tests.streams.world import PANE, T0, World, event, record_of
 
 
 def panes(totals: object) -> list[int]:
@@ -68,6 +68,17 @@ def test_a_mark_is_published_even_if_no_total_changed() -> None:
     waited = world.wait(30)
     assert waited.totals == []
     assert waited.marks == [Mark(0, T0 + 28_000)]
+
+
+def test_a_watermark_that_moves_alone_is_published() -> None:
+    """A topic that held it back has fallen silent: the other tasks wait for nothing else."""
+    state = World().state
+    pipeline.step(state, [(one := event(ev.Heartbeat, 20), record_of(one))])
+    newest = {"live.visits": T0 + 20_000, "live.likes": T0 + 10_000}
+    assert pipeline.advance(state, newest, {}).marks == [Mark(0, T0 + 8_000)]
+    assert pipeline.advance(state, newest, {}).marks == []
+    assert pipeline.advance(state, newest, {"live.likes": 5_000}).marks == [Mark(0, T0 + 18_000)]
+    assert pipeline.advance(state, newest, {"live.likes": 5_050}).marks == []
 
 
 def test_the_newest_total_holds_all_that_was_counted() -> None:

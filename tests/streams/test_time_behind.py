@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs, to_builtins
 
@@ -39,7 +39,14 @@ def final(site: Site) -> dict[Identity, dict[str, Any]]:
     return {key: to_builtins(structs.replace(row, revision=0, status="final")) for key, row in rows}
 
 
+#: A cart is left alone in a task that hears nothing more: time jumps over its coupon's whole life.
+LEFT_ALONE: list[Deed] = [
+    (7, "v1", "s1", "p1", 0.75), *[(0, "v0", "s1", "p1", 17.0)] * 8
+]  # fmt: skip
+
+
 @given(deeds(), _speeds, st.integers(1, 3))
+@example(LEFT_ALONE, [1], 2)
 def test_an_hour_behind_gives_the_same_rows(
     drawn: list[Deed], speeds: list[int], tasks: int
 ) -> None:

@@ -1,6 +1,6 @@
 """A session that ends says its last word without waiting for anybody."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.policy import Policy
@@ -26,7 +26,14 @@ def test_the_row_of_an_ended_session_is_final_in_time(drawn: list[Deed], tasks: 
     assert_batch(rows, {key: told for key, told in wanted.items() if key[3] == "session"})
 
 
+#: The topic that holds the watermark back falls silent while stream time stands still.
+HELD_BACK: list[Deed] = [
+    (0, "v5", "s1", "p1", 2.5), (0, "v5", "s1", "p1", 17.0), (8, "v1", "s1", "p1", 2.5)
+]  # fmt: skip
+
+
 @given(deeds(max_size=12), st.integers(1, 2))
+@example(HELD_BACK, 2)
 def test_every_row_of_an_ended_session_is_final_in_time(drawn: list[Deed], tasks: int) -> None:
     """Each within grace + 5 s of its own window's end; a little later where events went on."""
     site = Site(punctual(evening(drawn), tasks=tasks), tasks=tasks)
