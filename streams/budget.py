@@ -10,6 +10,9 @@ from msgspec import Struct
 
 Answer = Literal["granted", "exhausted", "unavailable"]
 
+#: A budget out of which everything is granted: what was promised already.
+PROMISED = 2**53 - 1
+
 
 class Reservation(Struct, frozen=True):
     """Hold ``amount`` of an offer's ``budget`` (minor units) for one coupon.

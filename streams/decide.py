@@ -5,10 +5,12 @@
 sent, then accepted, declined, failed or expired.
 """
 
+from collections.abc import Iterator
+
 from schemas.events import TriggerAccepted, TriggerDeclined, TriggerEvent, TriggerFailed
 from schemas.results import CouponTrigger, Decision, Suggestion
 from streams import coupons, emit
-from streams.budget import Answer, Release, Reservation
+from streams.budget import PROMISED, Answer, Release, Reservation
 from streams.choices import REASONS, Choice, Refusal
 from streams.ids import trigger_id
 from streams.policy import Policy
@@ -18,7 +20,8 @@ from streams.session import Session
 from streams.state import Coupon, Visit
 
 __all__ = [
-    "REASONS", "Choice", "Refusal", "coupon", "expire", "outcome", "recommendation", "settle",
+    "REASONS", "Choice", "Refusal", "coupon", "expire", "outcome", "promised", "recommendation",
+    "settle",
 ]  # fmt: skip
 
 #: A visit remembers so many coupons that never reached the viewer.
@@ -83,6 +86,8 @@ def settle(
     have heard the question, so only ``expire`` gives the money back.
     """
     held = _find(visit, choice.trigger_id)
+    if held is not None:
+        held.is_asked = False
     if held is None or held.status != "pending":
         return None, emit.suppressed(choice.proposal, _refuse(choice, "answer_late"), policy)
     if answer == "granted":
@@ -124,16 +129,27 @@ def redeem(visit: Visit, trigger_id: str) -> None:
         held.status = "accepted"
 
 
+def promised(session_id: str, visit: Visit, since: int) -> Iterator[Reservation]:
+    """Yield what the visit's coupons hold that end after ``since``, for a budget that was lost.
+
+    Of older ones a budget that was not lost has forgotten its answer, and would count them twice.
+    A pending coupon is not among them: it was granted nothing, and asks again by itself.
+    """
+    for one in visit.coupons or ():
+        if one.status in ("sent", "accepted") and one.expires_at > since:
+            yield Reservation(
+                session_id, one.offer_id, one.trigger_id, one.amount, PROMISED, one.expires_at
+            )
+
+
 def expire(session: Session, visit: Visit, now: int) -> list[Release]:
     """End the coupons that nobody took in time; returns the money that is free again.
 
     One that was still pending was never sent: it has failed, and does not count for the caps.
+    However far time jumps, one that is asked waits for its answer: who catches up sends what was
+    sent live.
     """
-    ended = [
-        one
-        for one in visit.coupons or ()
-        if one.expires_at <= now and one.status in ("pending", "sent")
-    ]
+    ended = [one for one in visit.coupons or () if one.expires_at <= now and one.is_open]
     for one in ended:
         one.status = "expired" if one.status == "sent" else "failed"
     return [Release(session.id, one.offer_id, one.trigger_id) for one in ended]
@@ -192,7 +208,10 @@ def _hold(visit: Visit, choice: Choice, now: int) -> None:
     wanted = choice.reservation
     others = [one for one in visit.coupons or () if one.trigger_id != wanted.trigger_id]
     failed = [one for one in others if one.status == "failed"][:-_FAILED_KEPT]
-    new = Coupon(wanted.trigger_id, wanted.offer_id, now, wanted.expires_at, "pending")
+    new = Coupon(
+        wanted.trigger_id, wanted.offer_id, now, wanted.expires_at,
+        status="pending", amount=wanted.amount, is_asked=True,
+    )  # fmt: skip
     visit.coupons = [*(one for one in others if one not in failed), new]
 
 

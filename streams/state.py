@@ -48,6 +48,13 @@ class Coupon(Struct, array_like=True, gc=False):
     at: int
     expires_at: int
     status: Literal["pending", "sent", "accepted", "declined", "failed", "expired"]
+    amount: int = 0  # what it holds of the budget, in minor units; 0.1 did not note it
+    is_asked: bool = False  # the budget is being asked: never so between two steps
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds money until it expires; one that is asked waits for the answer."""
+        return self.status in ("sent", "pending") and not self.is_asked
 
 
 class Visit(Struct, array_like=True, gc=False):

@@ -15,8 +15,6 @@ BOUNCE_MS = 3_000
 MATURITY_MS = 300_000
 #: A present viewer is looked at again after this much silence: three heartbeats are missing.
 LOOK_EVERY_MS = 30_000
-#: Coupons in these states hold money of their budget until they expire.
-OPEN = frozenset({"sent", "pending"})
 #: Timers go by whole seconds, so that many fire together.
 _TIMER_MS = 1_000
 
@@ -96,7 +94,7 @@ def is_due(visit: Visit, now: int, policy: Policy) -> bool:
         return True
     if visit.cart and (propose.next_due(visit, policy) or NEVER) <= now:
         return True
-    return any(coupon.expires_at <= now for coupon in visit.coupons or () if coupon.status in OPEN)
+    return any(coupon.expires_at <= now for coupon in visit.coupons or () if coupon.is_open)
 
 
 def _next_due(state: State, visit: Visit, behind: int) -> int:
@@ -112,7 +110,7 @@ def _next_due(state: State, visit: Visit, behind: int) -> int:
         due = min(due, propose.next_due(visit, policy) or NEVER)
     if visit.coupons:
         for coupon in visit.coupons:
-            if coupon.status in OPEN:
+            if coupon.is_open:
                 due = min(due, coupon.expires_at)
     return due
 

@@ -63,7 +63,7 @@ def persistence(info: dict[str, Any], save_points: str | None) -> Check:
     if save_points is None or save_points:
         detail = "keeps snapshots at most: a crash forgets the coupons promised since the last one"
         return checks.warn("redis", detail, mend=mend)
-    detail = "keeps nothing: after a restart coupon budgets are spent again"
+    detail = "keeps nothing: after a restart coupons may go beyond their budgets"
     return _failed("redis", detail, mend=mend)
 
 

@@ -7,7 +7,7 @@ time, the coupon is "unavailable": the stream goes on without it.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from itertools import islice
 from typing import Any, cast, get_args
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 SCRIPT = resources.files("agents.engine").joinpath("budget.lua").read_bytes()
 SHA = hashlib.sha1(SCRIPT).hexdigest()  # noqa: S324  Redis names scripts by their SHA-1
 
-#: Releases that Redis has not taken yet; at most so many are kept, the newest.
-MAX_OWED = 10_000
+#: Releases and promises that Redis has not taken yet; at most so many are kept, the newest.
+MAX_OWED = 100_000
 #: So many go along with one call: about 80 ms, well within the time limit.
 OWED_AT_ONCE = 1_000
 
@@ -59,7 +59,7 @@ class RedisBudget:
         self._pause_s = pause_s
         self._closed_until = 0.0
         self._down = False
-        self._owed: dict[tuple[str, str], Release] = {}
+        self._owed: dict[tuple[str, str], Release | Reservation] = {}
 
     async def reserve(self, wanted: Sequence[Reservation]) -> list[Answer]:
         """Answer every reservation, in order, within ``timeout_s`` in all."""
@@ -73,9 +73,22 @@ class RedisBudget:
         Call it at every commit, with an empty list if need be.
         """
         self._owed |= {(one.session_id, one.trigger_id): one for one in done}
-        for trigger in list(self._owed)[:-MAX_OWED]:
-            del self._owed[trigger]
+        self._forget_oldest()
         await self._ask([])
+
+    def remind(self, promised: Iterable[Reservation]) -> None:
+        """Tell Redis, along with the next calls, what was granted before: it may have lost it.
+
+        What it still knows it answers as before. A coupon whose money was given back meanwhile
+        holds nothing.
+        """
+        for one in promised:
+            self._owed.setdefault((one.session_id, one.trigger_id), one)
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        for trigger in list(islice(self._owed, max(0, len(self._owed) - MAX_OWED))):
+            del self._owed[trigger]
 
     async def _ask(self, wanted: Sequence[Reservation]) -> list[Answer]:
         """Send what is owed and what is wanted in one pipeline; return the answers wanted."""

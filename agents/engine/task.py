@@ -175,9 +175,12 @@ class Task:
     async def _commit(self) -> None:
         self._merge()
         offsets = self._intake.offsets()
-        if offsets == self._committed and self._pending.is_empty() and not self._is_asked_again:
-            return
         results, self._pending = self._pending, Results()
+        if offsets != self._committed or not results.is_empty() or self._is_asked_again:
+            await self._commit_all(offsets, results)
+        await self._parts.budget.release(results.releases)
+
+    async def _commit_all(self, offsets: dict[TP, int], results: Results) -> None:
         began = time.monotonic()
         self._state.progress.host_offsets = self._intake.host_offsets()
         self._state.progress.offsets = {tp.topic: offset for tp, offset in offsets.items()}
@@ -190,8 +193,6 @@ class Task:
             seconds=time.monotonic() - began, puts=puts,
         )  # fmt: skip
         self._meter.committed_now(written, results, self._reached(), self._state)
-        if results.releases:
-            await self._parts.budget.release(results.releases)
         self._parts.show(results, self._state)
         if self._is_asked_again:
             self._is_asked_again = False

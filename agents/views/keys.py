@@ -2,7 +2,8 @@
 
 All keys of a session share the hash tag ``{session_id}``, so they live on one node and one
 script may touch several. ``p`` is the prefix from the settings. Times to live count from the
-last write; everything but the budget is a view that can be rebuilt from topics.
+last write. Everything but the budget is a view that can be rebuilt from topics; a budget that was
+lost is told by the tasks what their coupons hold.
 
 ========================================  ======  =======  ====================================
 key                                       type    lives    holds
@@ -35,6 +36,8 @@ HOUR_MS = 3_600_000
 
 #: Events up to 24 h old are accepted, so a repeat may come that late; 2 h for the slack.
 KEPT_MS = 26 * HOUR_MS
+#: After its coupon's end a budget's answer is there for so long at least.
+ANSWERS_SURE_MS = KEPT_MS - HOUR_MS
 #: A budget that expires is whole again: it must outlast any pause of a session that runs on.
 BUDGET_KEPT_MS = 7 * 24 * HOUR_MS
 #: 24 h of rows touch at most 25 clock hours.

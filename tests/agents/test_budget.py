@@ -11,10 +11,11 @@ import redis.asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.engine import budget as budget_module
 from agents.engine.budget import RedisBudget
 from agents.redis_client import connect
 from agents.views.keys import Keys
-from streams.budget import Answer, Ledger, Release, Reservation
+from streams.budget import PROMISED, Answer, Ledger, Release, Reservation
 from tests.redis_server import RedisServer, running
 
 KEYS = Keys("test")
@@ -220,8 +221,11 @@ async def test_a_release_during_an_outage_is_made_up_for(mortal: RedisServer) ->
         assert await budget.shared.reserve([ask("room", "t2", 100)]) == ["granted"]
 
 
-async def test_many_releases_after_an_outage_fit_into_the_time_limit(mortal: RedisServer) -> None:
+async def test_many_releases_after_an_outage_fit_into_the_time_limit(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A backlog goes out in parts, beside the reservations, until nothing is owed."""
+    monkeypatch.setattr(budget_module, "MAX_OWED", 10_000)
     async with Budget(mortal) as budget:
         mortal.kill()
         await budget.shared.release([Release("room", "offer", f"t{n}") for n in range(12_000)])
@@ -233,6 +237,36 @@ async def test_many_releases_after_an_outage_fit_into_the_time_limit(mortal: Red
             "granted",  # one of the oldest 2,000, which were too many to keep
             "exhausted",  # released before it was reserved
         ]
+
+
+async def test_a_budget_that_was_lost_is_told_what_was_promised(mortal: RedisServer) -> None:
+    """What coupons hold counts again, before anything new is granted."""
+    async with Budget(mortal) as budget:
+        assert await budget.shared.reserve([ask("room"), ask("room", "t2")]) == ["granted"] * 2
+        with mortal.client() as look:
+            look.flushall()
+        budget.shared.remind([ask("room", budget=PROMISED), ask("room", "t2", budget=PROMISED)])
+        assert await budget.shared.reserve([ask("room", "t3")]) == ["exhausted"]
+        assert budget.spent("room") == 80
+
+
+async def test_a_budget_that_was_not_lost_is_told_nothing_new(budget: Budget, room: str) -> None:
+    """A promise is counted once, and not at all when its money was given back."""
+    await budget.shared.reserve([ask(room), ask(room, "t2")])
+    await budget.shared.release([Release(room, "offer", "t2")])
+    budget.shared.remind([ask(room, budget=PROMISED), ask(room, "t2", budget=PROMISED)])
+    await budget.shared.release([])
+    assert budget.spent(room) == 40
+
+
+async def test_a_promise_given_back_before_it_is_told_holds_nothing(mortal: RedisServer) -> None:
+    """Whether the money was given back before or after Redis was found empty."""
+    async with Budget(mortal) as budget:
+        budget.shared.remind([ask("room", "later", budget=PROMISED)])
+        await budget.shared.release([Release("room", "offer", t) for t in ("later", "before")])
+        budget.shared.remind([ask("room", "before", budget=PROMISED)])
+        await budget.shared.release([])
+        assert budget.spent("room") == 0
 
 
 async def test_after_a_failure_redis_is_left_alone_for_a_moment(mortal: RedisServer) -> None:

@@ -29,10 +29,14 @@ def test_a_repeat_within_the_memory_is_known(ids: list[str], data: st.DataObject
 @given(st.lists(st.text(min_size=1), max_size=120))
 @settings(max_examples=50)
 def test_the_memory_holds_the_newest_thirty_two(ids: list[str]) -> None:
-    """It is bounded, and what it holds is the newest."""
+    """Of those that were new when they came: a repeat does not make an id any younger."""
     recent = memory_of(ids)
-    assert len(recent) <= 8 * MEMORY
-    assert all(remember(recent, event_id) is None for event_id in dict.fromkeys(ids[-MEMORY:]))
+    new: list[str] = []
+    for event_id in ids:
+        if event_id not in new[-MEMORY:]:
+            new.append(event_id)
+    assert len(recent) == 8 * len(new[-MEMORY:])
+    assert all(remember(recent, event_id) is None for event_id in new[-MEMORY:])
 
 
 def test_the_oldest_id_makes_room() -> None:

@@ -120,11 +120,21 @@ def test_an_unanswered_coupon_is_given_back_at_its_end() -> None:
     assert ask(room, one, "e2", now=NOW + 120_000) == "o1"
 
 
-def test_an_answer_that_comes_too_late_sends_nothing() -> None:
-    """After the end, a granted coupon would be worth nothing."""
+def test_an_answer_is_waited_for_however_far_time_jumps() -> None:
+    """A worker that catches up sends what it would have sent; then the coupon ends."""
     room, one = shop(), visit(carted=("a",))
     choice = choose(room, one)
-    decide.expire(room, one, NOW + POLICY.coupon_ttl_ms)
+    assert decide.expire(room, one, NOW + POLICY.coupon_ttl_ms) == []
+    trigger, _ = decide.settle(one, choice, "granted", POLICY)
+    assert trigger is not None
+    assert len(decide.expire(room, one, NOW + POLICY.coupon_ttl_ms)) == 1
+
+
+def test_an_outcome_that_overtakes_the_answer_is_kept() -> None:
+    """Logs that are read again hold it; the trigger was sent when they were read first."""
+    room, one = shop(), visit(carted=("a",))
+    choice = choose(room, one)
+    decide.outcome(room, one, report(TriggerAccepted, choice.trigger_id))
     trigger, decision = decide.settle(one, choice, "granted", POLICY)
     assert (trigger, decision.reason) == (None, "answer_late")
 
@@ -167,6 +177,15 @@ def test_a_failure_that_is_reported_after_the_end_still_does_not_count() -> None
 def test_outcomes_of_unknown_triggers_change_nothing() -> None:
     """A recommendation's outcome, or that of another viewer, is no coupon's."""
     assert decide.outcome(shop(), visit(), report(TriggerDeclined, "unknown")) is None
+
+
+def test_a_coupon_that_ended_long_ago_is_not_promised_again() -> None:
+    """A budget that remembers the sum may have forgotten the coupon, and would add it again."""
+    room, one = shop(), visit(carted=("a",))
+    sent = send(room, one)
+    decide.outcome(room, one, report(TriggerAccepted, sent.trigger_id))
+    assert len(list(decide.promised("s1", one, sent.expires_at - 1))) == 1
+    assert list(decide.promised("s1", one, sent.expires_at)) == []
 
 
 # --- any course
@@ -240,18 +259,27 @@ class Course(RuleBasedStateMachine):
     def the_money_is_there(self) -> None:
         """Every open or accepted coupon is paid for, and no offer promises more than it has."""
         for offer_id, terms in self.room.shelf.offers.items():
-            owed = sum(
-                one.discount
-                for one in self.sent.values()
-                if one.offer_id == offer_id and self._status(one) in ("sent", "accepted")
-            )
-            assert owed <= self.ledger.spent("s1", offer_id) <= terms.budget
+            assert self._owed(offer_id) <= self.ledger.spent("s1", offer_id) <= terms.budget
+
+    @invariant()
+    def a_budget_that_was_lost_is_told_what_is_owed(self) -> None:
+        """Ask the visit what its open and accepted coupons hold."""
+        empty = Ledger()
+        for one in decide.promised("s1", self.one, NOW):
+            assert empty.reserve(one) == "granted"
+        for offer_id in self.room.shelf.offers:
+            assert empty.spent("s1", offer_id) == self._owed(offer_id)
 
     def teardown(self) -> None:
         """When all coupons have ended, only the accepted ones hold money."""
         self.expire(POLICY.coupon_ttl_ms)
         taken = sum(t.discount for t in self.sent.values() if self._status(t) == "accepted")
         assert sum(self.ledger.spent("s1", one) for one in self.room.shelf.offers) == taken
+
+    def _owed(self, offer_id: str) -> int:
+        held = ("sent", "accepted")
+        sent = [one for one in self.sent.values() if one.offer_id == offer_id]
+        return sum(one.discount for one in sent if self._status(one) in held)
 
     def _status(self, trigger: CouponTrigger) -> str | None:
         found = {coupon.trigger_id: coupon.status for coupon in self.one.coupons or ()}
