@@ -3,7 +3,8 @@
 Everything is real and has its default settings: Kafka, Redis, a worker, the screen, Chromium.
 A viewer pays an order while a hundred others send heartbeats and likes; the time from the call
 that sends it until the page has drawn the new number of orders is one measurement. The pauses
-between orders are random, so that they fall anywhere between the ticks on the way.
+between orders are random, so that they fall anywhere between the ticks on the way. A second
+line leaves out the orders during which the host gave over a tenth of the processors to others.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from confluent_kafka import Producer
@@ -26,11 +27,12 @@ from playwright.async_api import Page
 
 from agents.screen.tokens import Tokens
 from schemas import events as ev
+from tests.bench.steal import Steal
 from tests.integration.cluster import Site, new_site
 from tests.integration.kafka import running_kafka
-from tests.integration.redis_server import running_redis
 from tests.integration.test_screen import screen_of
 from tests.ports import free_port
+from tests.redis_server import newest, running
 from tests.screen.chromium import chromium, drawn, looking
 
 SESSION = "pixel"
@@ -43,6 +45,15 @@ _DRAWN = """([at, text]) => new Promise(done => {
   look();
 })"""
 _PATIENCE_S = 30.0
+#: An order during which more was stolen was not measured on a machine of two cores.
+_STOLEN = 0.1
+
+
+class Seen(NamedTuple):
+    """How long an order took to be seen, and which part of the processors was stolen meanwhile."""
+
+    delay_ms: float
+    stolen: float
 
 
 class Crowd:
@@ -95,8 +106,8 @@ def running_site() -> Iterator[tuple[Site, str]]:
     """Run everything but the browser; yields the site and the screen's address."""
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
-        with running_kafka(directory) as kafka, running_redis(directory) as redis_url:
-            site = new_site(kafka, redis_url, directory, screen_token_key="k" * 40)
+        with running_kafka(directory) as kafka, running(newest(), directory) as redis:
+            site = new_site(kafka, redis.url, directory, screen_token_key="k" * 40)
             site.create_topics()
             with site.worker() as worker, screen_of(site.settings, free_port()) as screen:
                 worker.ready()
@@ -120,8 +131,8 @@ async def shown_ms(page: Page, at: str, text: str) -> float:
         return float(await page.evaluate(_DRAWN, [at, text]))
 
 
-async def delays_ms(orders: int) -> list[float]:
-    """Return how long each order took to be seen."""
+async def watch_orders(orders: int) -> list[Seen]:
+    """Pay orders one after the other and see each on the page."""
     found = []
     with running_site() as (site, url):
         crowd = Crowd(site)
@@ -130,12 +141,24 @@ async def delays_ms(orders: int) -> list[float]:
         async with watched(site, url) as page:
             await shown_ms(page, "[data-at=viewers]", str(VIEWERS))
             for number in range(1, orders + 1):
-                sent_s = crowd.pay(number)
+                steal, sent_s = Steal(), crowd.pay(number)
                 drawn_ms = await shown_ms(page, "[data-figure=orders] .huge > span", str(number))
-                found.append(drawn_ms - sent_s * 1000)
+                found.append(Seen(drawn_ms - sent_s * 1000, steal.share()))
                 await asyncio.sleep(random.uniform(0.2, 1.2))
         busy.cancel()
     return found
+
+
+def percentiles(seen: list[Seen]) -> dict[str, float]:
+    """Return what a run comes to."""
+    delays = sorted(one.delay_ms for one in seen)
+    return {
+        "orders": len(delays),
+        "p50_ms": round(statistics.median(delays)),
+        "p99_ms": round(delays[len(delays) * 99 // 100]),
+        "max_ms": round(delays[-1]),
+        "stolen": round(statistics.fmean(one.stolen for one in seen), 2),
+    }
 
 
 def main() -> None:
@@ -144,15 +167,11 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args()
-    delays = sorted(asyncio.run(delays_ms(options.orders)))
-    found = {
-        "orders": len(delays),
-        "p50_ms": round(statistics.median(delays)),
-        "p99_ms": round(delays[len(delays) * 99 // 100]),
-        "max_ms": round(delays[-1]),
-    }
-    for name, value in found.items():
-        sys.stdout.write(f"{name:10} {value}\n")
+    seen = asyncio.run(watch_orders(options.orders))
+    ours = [one for one in seen if one.stolen <= _STOLEN]
+    found = {"all": percentiles(seen), "undisturbed": percentiles(ours) if ours else None}
+    for name, figures in found.items():
+        sys.stdout.write(f"{name:12} {figures}\n")
     if options.json:
         sys.stdout.write(json.dumps(found) + "\n")
 
