@@ -1,14 +1,17 @@
 """Places in the worker where a test lets it die, or freeze, at exactly that moment."""
 
+import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
 from agents.engine.task import Task
+from agents.engine.transaction import Out
+from streams.results import Results
 from streams.store import State
 
 #: Asks a worker to count its passages from now on.
@@ -24,63 +27,86 @@ class Failpoint(NamedTuple):
     at_once: bool = False
 
 
-async def between() -> None:
+async def between(_: Sequence[Out]) -> None:
     """Stand between two transactions that should have been one; see ``mutants``."""
 
 
-#: Name: class, method, and whether it strikes after the method rather than before.
-PLACES: dict[str, tuple[Any, str, bool]] = {
-    "restore": (State, "restore", False),
-    "read": (Task, "offer", True),
-    "step": (Task, "_settle", True),
-    "begin": (AIOKafkaProducer, "begin_transaction", False),
-    "batches": (AIOKafkaProducer, "send_offsets_to_transaction", False),
-    "offsets": (AIOKafkaProducer, "commit_transaction", False),
-    "commit": (AIOKafkaProducer, "commit_transaction", True),
-    "between": (sys.modules[__name__], "between", False),
+def _any(*_: object) -> bool:
+    return True
+
+
+def _decided(_: Task, __: object, results: Results) -> bool:
+    return bool(results.recommendations)
+
+
+def _triggers(records: Sequence[Out]) -> bool:
+    return any(record.topic.endswith("triggers") for record in records)
+
+
+class Place(NamedTuple):
+    """A method, struck before it or ``after``; passages with other arguments do not count."""
+
+    owner: Any
+    method: str
+    after: bool = False
+    counts: Callable[..., bool] = _any
+
+
+#: By the name that a ``Failpoint`` gives.
+PLACES: dict[str, Place] = {
+    "restore": Place(State, "restore"),
+    "read": Place(Task, "offer", after=True),
+    "step": Place(Task, "_settle", after=True),
+    "trigger": Place(Task, "_commit_all", counts=_decided),
+    "begin": Place(AIOKafkaProducer, "begin_transaction"),
+    "batches": Place(AIOKafkaProducer, "send_offsets_to_transaction"),
+    "offsets": Place(AIOKafkaProducer, "commit_transaction"),
+    "commit": Place(AIOKafkaProducer, "commit_transaction", after=True),
+    "between": Place(sys.modules[__name__], "between", counts=_triggers),
 }
 
 
 def install(failpoint: Failpoint) -> None:
     """Let this process strike itself at the failpoint, armed by ``ARM`` or at once."""
-    owner, method, after = PLACES[failpoint.name]
+    place = PLACES[failpoint.name]
     left = failpoint.passage if failpoint.at_once else 0
 
     def arm(*_: object) -> None:
         nonlocal left
         left = failpoint.passage
 
-    def pass_by() -> None:
+    def pass_by(*passing: Any) -> None:
         nonlocal left
+        if not place.counts(*passing):
+            return
         left -= 1
         if left == 0:
             os.kill(os.getpid(), failpoint.signal)
 
     signal.signal(ARM, arm)
-    setattr(owner, method, _wrapped(getattr(owner, method), pass_by, after=after))
+    setattr(place.owner, place.method, _wrapped(place, pass_by))
 
 
-def _wrapped(
-    method: Callable[..., Any], pass_by: Callable[[], None], *, after: bool
-) -> Callable[..., Any]:
-    if method.__name__ in {"restore", "offer"}:
+def _wrapped(place: Place, pass_by: Callable[..., None]) -> Callable[..., Any]:
+    method = getattr(place.owner, place.method)
+    if inspect.iscoroutinefunction(method):
 
-        def plain(*args: Any, **options: Any) -> Any:
-            if not after:
-                pass_by()
-            result = method(*args, **options)
-            if after:
-                pass_by()
+        async def awaited(*args: Any, **options: Any) -> Any:
+            if not place.after:
+                pass_by(*args)
+            result = await method(*args, **options)
+            if place.after:
+                pass_by(*args)
             return result
 
-        return plain
+        return awaited
 
-    async def awaited(*args: Any, **options: Any) -> Any:
-        if not after:
-            pass_by()
-        result = await method(*args, **options)
-        if after:
-            pass_by()
+    def plain(*args: Any, **options: Any) -> Any:
+        if not place.after:
+            pass_by(*args)
+        result = method(*args, **options)
+        if place.after:
+            pass_by(*args)
         return result
 
-    return awaited
+    return plain

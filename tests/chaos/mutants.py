@@ -24,9 +24,10 @@ def _offsets_first() -> None:
     commit = Transactions.commit
 
     async def broken(self: Transactions, records: Iterable[Out], *rest: Any) -> int:
+        results = list(records)
         await commit(self, [], *rest)
-        await failpoints.between()
-        return await commit(self, records, *rest)
+        await failpoints.between(results)
+        return await commit(self, results, *rest)
 
     Transactions.commit = broken  # type: ignore[method-assign, assignment]
 

@@ -65,7 +65,7 @@ class Run:
         self.cluster = cluster
         self.redis = redis
         self.dice = random.Random(seed)
-        self.site = new_site(cluster, redis.settings.redis_url, directory)
+        self.site = new_site(cluster, redis.url, directory)
         self.workload = Workload(seed, shape)
         self.oracle = Oracle(
             host_topic=self.site.settings.topic_of("SessionStarted"), now_ms=_now_ms()
