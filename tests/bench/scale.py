@@ -36,9 +36,10 @@ from streams.partitioner import partition_of
 from streams.policy import Policy
 from streams.store import State
 from tests.bench import crowd
+from tests.bench.steal import Steal
 from tests.integration.cluster import Site, new_site
 from tests.integration.kafka import running_kafka
-from tests.integration.redis_server import running_redis
+from tests.redis_server import newest, running
 
 TASKS = 4
 SESSION_TIMEOUT_S = 10
@@ -137,7 +138,7 @@ def compact(site: Site, directory: Path) -> float:
     return round(smallest / before, 2)
 
 
-def recovery_s(site: Site, orders: "Orders", *, static: bool) -> float:
+def recovery(site: Site, orders: "Orders", *, static: bool) -> dict[str, float]:
     """Return the seconds from kill -9 of one of two workers until every task answers again.
 
     Dynamic membership: the other worker takes over. Static: the dead one is started again at
@@ -149,11 +150,12 @@ def recovery_s(site: Site, orders: "Orders", *, static: bool) -> float:
         second = stack.enter_context(site.worker(**names[1])).ready(TASKS // 2)
         orders.wait_for_answers()
         second.kill()
-        killed_s = time.monotonic()
+        killed_s, steal = time.monotonic(), Steal()
         if static:
             stack.enter_context(site.worker(**names[1]))
         orders.wait_for_answers()
-        return time.monotonic() - killed_s
+        seconds = time.monotonic() - killed_s
+        return {"seconds": round(seconds, 1), "stolen": round(steal.share(), 2)}
 
 
 class Orders:
@@ -239,9 +241,9 @@ def _buys(viewer: str, ts: int) -> list[Record]:
 
 def measure(viewers: int, directory: Path) -> Iterator[tuple[str, Any]]:
     """Measure everything once; yields each figure with its name as soon as it is there."""
-    with running_kafka(directory) as kafka, running_redis(directory) as redis_url:
+    with running_kafka(directory) as kafka, running(newest(), directory) as redis:
         site = new_site(
-            kafka, redis_url, directory, partitions=TASKS, session_timeout_s=SESSION_TIMEOUT_S
+            kafka, redis.url, directory, partitions=TASKS, session_timeout_s=SESSION_TIMEOUT_S
         )
         site.create_topics()
         yield "viewers", viewers
@@ -250,8 +252,8 @@ def measure(viewers: int, directory: Path) -> Iterator[tuple[str, Any]]:
         yield "restore_all_tasks", asyncio.run(restore(site.settings, TASKS))
         yield "compacted_to", compact(site, directory)
         with Orders(site) as orders:
-            yield "kill_to_answers_dynamic_s", round(recovery_s(site, orders, static=False), 1)
-            yield "kill_to_answers_static_s", round(recovery_s(site, orders, static=True), 1)
+            yield "kill_to_answers_dynamic", recovery(site, orders, static=False)
+            yield "kill_to_answers_static", recovery(site, orders, static=True)
 
 
 def main() -> None:
