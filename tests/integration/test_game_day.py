@@ -152,7 +152,7 @@ def day(kafka: Kafka, tmp_path: Path) -> Iterator[GameDay]:
     with ExitStack() as stack:
         prometheus = entered(stack, running_prometheus(tmp_path / "prometheus"))
         redis = stack.enter_context(running(newest()))
-        site = new_site(kafka, redis.settings.redis_url, tmp_path)
+        site = new_site(kafka, redis.url, tmp_path)
         site.create_topics()
         day = GameDay(site, redis, prometheus)
         stack.callback(day.kill_workers)

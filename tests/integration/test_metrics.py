@@ -191,7 +191,7 @@ def test_records_that_were_deleted_unread_are_counted(site: Site) -> None:
 def test_without_redis_a_worker_is_ready_and_degraded(kafka: Kafka, tmp_path: Path) -> None:
     """It says what is lost, counts the failures, and says when it is back."""
     with running(newest()) as server:
-        site = new_site(kafka, server.settings.redis_url, tmp_path)
+        site = new_site(kafka, server.url, tmp_path)
         site.create_topics()
         with site.worker() as worker:
             worker.ready()

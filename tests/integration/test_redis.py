@@ -2,30 +2,40 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.json import encode
 
 from agents.engine.budget import RedisBudget
+from agents.recording import Record
 from agents.redis_client import connect, connect_sync
 from agents.views import reading
 from agents.views.batch import SessionView
 from agents.views.keys import Keys
 from agents.views.writer import Views
+from schemas import events as ev
 from streams.budget import Answer, Ledger, Release, Reservation
+from tests.integration.cluster import new_site, until
+from tests.integration.kafka import Kafka
 from tests.redis_server import RedisServer, newest, running
+from tests.streams.world import TOPIC_OF
 
 pytestmark = pytest.mark.kafka
 
 KEYS = Keys("integration")
+_ids = count()
 
 
 @pytest.fixture
 def durable(tmp_path: Path) -> Iterator[RedisServer]:
     """Start a Redis that keeps its writes, as a coupon budget needs it."""
-    with running(newest(), tmp_path) as started:
+    with running(newest(), tmp_path, "--appendfsync", "always") as started:
         yield started
 
 
@@ -129,6 +139,52 @@ async def test_views_are_whole_again_after_a_crash(forgetful: RedisServer) -> No
     assert {one.session_id: one.present for one in found} == {
         f"room-{n}": 2_900 + n for n in range(100)
     }
+
+
+def test_a_budget_that_was_lost_is_told_by_the_tasks(
+    kafka: Kafka, forgetful: RedisServer, tmp_path: Path
+) -> None:
+    """Redis comes back empty: what a coupon holds of its offer's budget counts again."""
+    site = new_site(kafka, forgetful.url, tmp_path, partitions=1)
+    site.create_topics()
+
+    def held() -> int:
+        with forgetful.client() as look:
+            return int(look.hget(Keys(site.settings.redis_prefix).budget("room"), "offer") or 0)
+
+    with site.worker() as worker:
+        worker.ready(1)
+        site.feed(_cart_left_alone())
+        until(worker.last_words, lambda: site.read(site.settings.topic_of("CouponTrigger")))
+        assert held() == 500
+        forgetful.kill()
+        forgetful.start()
+        until(worker.last_words, lambda: held() == 500)
+
+
+def _cart_left_alone() -> list[Record]:
+    """Return what somebody does who puts something into the cart and waits for 40 s."""
+    now_ms = time.time_ns() // 1_000_000
+
+    def own(second: int) -> dict[str, Any]:
+        return {"id": f"e{next(_ids)}", "ts": now_ms + (second - 60) * 1_000, "session_id": "room"}
+
+    money: dict[str, Any] = {"currency": "CNY"}
+    host: list[ev.Event] = [
+        ev.SessionStarted(**own(0), **money),
+        ev.ProductListed(**own(0), product_id="p1", price=9_900, stock=9, **money),
+        ev.OfferListed(**own(0), offer_id="offer", kind="amount_off", value=500, budget=1_000,
+                       valid_until=now_ms + 3_600_000, margin=0.5, **money),
+    ]  # fmt: skip
+    viewer: list[ev.Event] = [
+        ev.ViewerEntered(**own(1), viewer_id="v1", channel="feed"),
+        ev.CartAdded(**own(2), viewer_id="v1", product_id="p1", unit_price=9_900, **money),
+        *(ev.Heartbeat(**own(second), viewer_id="v1") for second in range(10, 50, 5)),
+    ]
+    return [
+        Record(TOPIC_OF[type(e)], getattr(e, "viewer_id", "room").encode(), encode(e), e.ts)
+        for e in (*host, *viewer)
+    ]
 
 
 def _session(number: int, present: int) -> SessionView:

@@ -239,40 +239,32 @@ def test_two_hosts_do_not_see_each_others_session(stack: Stack) -> None:
     assert [line["id"] for line in listed] == [one]
 
 
-def with_long_windows(stack: Stack, session_id: str) -> Any:
-    """Return what the screen knows of a session; None before it has read its last 5 minutes."""
-    found = stack.screen.get(f"/v1/sessions/{session_id}")[1]
-    return found if all(step["last_5m"]["of"] for step in found["funnel"][1:]) else None
-
-
 def test_views_that_redis_has_lost_come_back(stack: Stack) -> None:
-    """Shelf, rows and the tasks' parts are written anew; nobody restarts anything."""
+    """Shelf, rows, the tasks' parts and what budgets have left; nobody restarts anything."""
     session_id = min(count(stack.world))
     keys = Keys(stack.site.settings.redis_prefix)
-    before = until(
-        lambda: "the long windows, read every 10 s", lambda: with_long_windows(stack, session_id)
-    )
-    with redis.Redis.from_url(stack.site.settings.redis_url) as client:
-        names = [name for name in client.scan_iter(f"{keys.prefix}:*") if b":budget" not in name]
-        client.delete(*names)
-        kept = [keys.shelf(session_id), keys.total(session_id), keys.glance(session_id)]
-        until(lambda: f"all of {kept} are there again", lambda: client.exists(*kept) == len(kept))
 
-    def again() -> Any:
+    def shown() -> Any:
         status, found = stack.screen.get(f"/v1/sessions/{session_id}")
         if status != HTTPStatus.OK:  # it is noticed that it is gone before it is back
-            return status
-        return found["funnel"], [p["id"] for p in found["products"]], found["offers"]
+            return None
+        return _whole(found), [p["id"] for p in found["products"]], found["offers"]
 
-    wanted = before["funnel"], [p["id"] for p in before["products"]], before["offers"]
-    eventually(again, wanted)
+    def caught_up() -> Any:
+        found = shown()
+        return found if found and found[0][1]["gmv_gross"] == paid else None
+
+    paid = whole(stack, session_id).money["gmv_gross"]
+    before = until(lambda: f"{shown()} shows {paid}", caught_up)
+    with redis.Redis.from_url(stack.site.settings.redis_url) as client:
+        client.delete(*client.scan_iter(f"{keys.prefix}:*"))
+        kept = [keys.shelf(session_id), keys.total(session_id), keys.glance(session_id)]
+        until(lambda: f"all of {kept} are there again", lambda: client.exists(*kept) == len(kept))
+    eventually(shown, before)
 
 
 def test_a_killed_screen_is_replaced(stack: Stack) -> None:
-    """A new process on the same port has the same numbers at once; nothing was in the old one.
-
-    Full windows of five minutes are left out: a screen reads them every ten seconds only.
-    """
+    """A new process on the same port has the same numbers at once; nothing was in the old one."""
     session_id = min(count(stack.world))
     before = stack.screen.get(f"/v1/sessions/{session_id}")[1]
     stack.screen.kill()
@@ -284,6 +276,10 @@ def test_a_killed_screen_is_replaced(stack: Stack) -> None:
 
 
 def _whole(snapshot: Any) -> Any:
-    """Return what a snapshot says of the session as a whole."""
+    """Return what a snapshot says of the session as a whole.
+
+    Windows of five minutes are left out: a screen reads them every ten seconds only, and whether
+    the world had a full one depends on the time of day.
+    """
     people = {step["step"]: (step["people"], step["from_previous"]) for step in snapshot["funnel"]}
     return people, {name: tile["value"] for name, tile in snapshot["money"].items()}
