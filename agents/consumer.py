@@ -12,6 +12,7 @@ consumer closes, or not yet committed when it crashes, comes again. So hand ``tr
 as the idempotency key, as above.
 """
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from typing import Any, Self
 import msgspec
 
 from agents import admin
+from agents.interrupts import held
 from agents.settings import Settings
 from schemas.results import CouponTrigger, RecommendationTrigger
 
@@ -70,8 +72,9 @@ class TriggerConsumer:
 
     ``group`` is the consumer group of your service; ``clock`` returns epoch seconds;
     ``remember`` is how many trigger ids are kept to tell repeats. ``sieve`` and ``unreadable``
-    count what was held back. Raises agents.admin.Unreachable when no broker answers,
-    agents.admin.Refused when a trigger topic is not there or not for this user.
+    count what was held back; a signal waits for ``poll_ms`` at most. Raises
+    agents.admin.Unreachable when no broker answers, agents.admin.Refused when a trigger topic is
+    not there or not for this user.
     """
 
     def __init__(
@@ -99,7 +102,8 @@ class TriggerConsumer:
     def __iter__(self) -> Iterator[AnyTrigger]:
         """Yield triggers without end, or until `close` is called in the loop."""
         while not self._closed:
-            batches = self._consumer.poll(timeout_ms=self._poll_ms)
+            with held(signal.SIGINT), held(signal.SIGTERM):
+                batches = self._consumer.poll(timeout_ms=self._poll_ms)
             for record in chain.from_iterable(batches.values()):
                 trigger = self._read(record.value or b"")
                 if trigger is not None:

@@ -1,6 +1,7 @@
 """`livepulse tail`: watch what livepulse publishes, as people or as programs read it."""
 
 import math
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from msgspec import MsgspecError, Struct, json
 
 from agents.commands.describe import describe, printable
 from agents.commands.durations import seconds
+from agents.interrupts import held
 from schemas.results import (
     ChurnRow,
     ConversionRow,
@@ -138,7 +140,9 @@ def _seek(consumer: Any, ago_s: float, *, to_end: bool) -> dict[Any, int]:
 def _values(consumer: Any, ends: Mapping[Any, int]) -> Iterator[tuple[str, bytes]]:
     """Yield where each record stands, and its bytes: up to these ends, or without end."""
     while not ends or any(consumer.position(one) < end for one, end in ends.items()):
-        for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
+        with held(signal.SIGINT):
+            batches = consumer.poll(timeout_ms=_POLL_MS)
+        for partition, records in batches.items():
             for record in records:
                 if record.value is not None and record.offset < ends.get(partition, math.inf):
                     yield f"{record.topic}/{record.partition}/{record.offset}", record.value

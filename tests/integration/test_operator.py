@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import kafka
 import msgspec
 import pytest
 import redis
@@ -286,6 +287,45 @@ def test_tail_follows_from_now_on_and_ends_on_ctrl_c(settings: Settings, tmp_pat
         finally:
             process.kill()  # where background jobs ignore an interrupt, it would go on for ever
         assert process.stderr.read() == ""
+
+
+@pytest.fixture
+def polled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Interrupt kafka-python in the midst of each poll; lists the polls that came to their end."""
+    ended: list[str] = []
+    poll = kafka.KafkaConsumer.poll
+
+    def interrupted(consumer: kafka.KafkaConsumer, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        records = poll(consumer, **options)
+        ended.append(consumer.config["client_id"])
+        return records
+
+    monkeypatch.setattr(kafka.KafkaConsumer, "poll", interrupted)
+    return ended
+
+
+def test_an_interrupt_of_tail_waits_for_its_poll(
+    settings: Settings, shell: CommandLine, polled: list[str]
+) -> None:
+    """kafka-python would leave a lock taken, and tail would wait for it in closing."""
+    made(settings)
+    assert shell.run("tail", "coupons").code == 130
+    assert polled == [f"{settings.app_id}-tail"]
+
+
+def test_an_interrupt_of_the_consumer_kit_waits_for_its_poll(
+    settings: Settings, polled: list[str]
+) -> None:
+    """The same in a service of others: it gets its interrupt, and closes."""
+    made(settings)
+    group = f"{settings.topic_prefix}crm"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        TriggerConsumer(settings, group=group, poll_ms=100) as triggers,
+    ):
+        next(iter(triggers))
+    assert polled == [f"{group}-triggers"]
 
 
 # --- the consumer kit --------------------------------------------------------------------------
