@@ -20,8 +20,8 @@ from streams.session import Session
 from streams.state import Coupon, Visit
 
 __all__ = [
-    "REASONS", "Choice", "Refusal", "coupon", "expire", "outcome", "promised", "recommendation",
-    "settle",
+    "REASONS", "Choice", "Refusal", "claims", "coupon", "expire", "outcome", "recommendation",
+    "settle", "waits",
 ]  # fmt: skip
 
 #: A visit remembers so many coupons that never reached the viewer.
@@ -37,7 +37,8 @@ def coupon(
     """Choose an offer for the viewer, and note it as pending so that it counts at once.
 
     A cause whose budget did not answer may come again. It keeps its trigger id and therefore
-    its offer, because the budget may hold the money for it already.
+    its offer and its amount, because the budget may hold just that for it already; what it takes
+    off may be less, never more.
     """
     this_id = trigger_id(proposal.rule, session.id, proposal.viewer_id, proposal.cause_id)
     earlier = _find(visit, this_id)
@@ -51,7 +52,8 @@ def coupon(
     picked = coupons.pick(offers, goods, _counted(visit, earlier), now)
     if isinstance(picked, Refusal):
         return picked
-    choice = _choice(proposal, picked, this_id, now, policy)
+    amount = (earlier and earlier.amount) or picked.discount
+    choice = _choice(proposal, picked, this_id, amount, now, policy)
     _hold(visit, choice, now)
     return choice
 
@@ -75,6 +77,11 @@ def recommendation(
 
 
 # --- what becomes of a coupon ------------------------------------------------------------------
+
+
+def waits(visit: Visit, choice: Choice) -> bool:
+    """Tell whether the visit still knows of the coupon that the budget was asked for."""
+    return _find(visit, choice.trigger_id) is not None
 
 
 def settle(
@@ -129,17 +136,22 @@ def redeem(visit: Visit, trigger_id: str) -> None:
         held.status = "accepted"
 
 
-def promised(session_id: str, visit: Visit, since: int) -> Iterator[Reservation]:
-    """Yield what the visit's coupons hold that end after ``since``, for a budget that was lost.
+def claims(session_id: str, visit: Visit, since: int) -> Iterator[Reservation | Release]:
+    """Yield what the budget must know of the visit's coupons that end after ``since``.
 
-    Of older ones a budget that was not lost has forgotten its answer, and would count them twice.
-    A pending coupon is not among them: it was granted nothing, and asks again by itself.
+    It may have lost what they hold, or not have heard that they ended. Of older coupons it has
+    forgotten its answer, and would count them twice. A pending one is not among them: it was
+    granted nothing, and asks again by itself.
     """
     for one in visit.coupons or ():
-        if one.status in ("sent", "accepted") and one.expires_at > since:
+        if one.expires_at <= since or one.status == "pending":
+            continue
+        if one.status in ("sent", "accepted"):
             yield Reservation(
                 session_id, one.offer_id, one.trigger_id, one.amount, PROMISED, one.expires_at
             )
+        else:
+            yield Release(session_id, one.offer_id, one.trigger_id)
 
 
 def expire(session: Session, visit: Visit, now: int) -> list[Release]:
@@ -186,18 +198,18 @@ def _counted(visit: Visit, but: Coupon | None) -> list[Coupon]:
 
 
 def _choice(
-    proposal: Proposal, picked: coupons.Pick, this_id: str, now: int, policy: Policy
+    proposal: Proposal, picked: coupons.Pick, this_id: str, amount: int, now: int, policy: Policy
 ) -> Choice:
     return Choice(
         proposal=proposal,
         offer=picked.offer,
-        discount=picked.discount,
+        discount=min(picked.discount, amount),
         products=picked.goods.products,
         reservation=Reservation(
             session_id=proposal.session_id,
             offer_id=picked.offer_id,
             trigger_id=this_id,
-            amount=picked.discount,
+            amount=amount,
             budget=picked.offer.budget,
             expires_at=min(now + policy.coupon_ttl_ms, picked.offer.valid_until),
         ),

@@ -54,7 +54,8 @@ def settle(state: State, choice: Choice, answer: Answer, results: Results) -> No
     """Send a coupon whose budget was granted, or suppress it."""
     session = state.sessions.get(choice.session_id)
     visit = session.visits.get(choice.viewer_id) if session else None
-    if session is None or visit is None:  # stream time has jumped, and both were forgotten
+    if session is None or visit is None or not decide.waits(visit, choice):
+        # Stream time has jumped, or the viewer was erased: nobody else knows what may be held.
         results.releases.append(Release(choice.session_id, choice.offer_id, choice.trigger_id))
         results.decisions.append(emit.suppressed(choice.proposal, ANSWER_LATE, state.policy))
         return
