@@ -9,6 +9,7 @@ from typing import NamedTuple
 from schemas import events as ev
 from streams import affinity, propose, visits
 from streams.decide import outcome, redeem
+from streams.names import MOST_NAMES, own
 from streams.propose import Proposal
 from streams.results import Results
 from streams.seen import touch
@@ -86,12 +87,13 @@ def interest(visit: Visit, product_id: str) -> Interest:
         visit.interests = {}
     known = visit.interests.get(product_id)
     if known is None:
-        known = visit.interests[product_id] = Interest()
+        known = visit.interests.setdefault(own(visit.interests, product_id), Interest())
     return known
 
 
 def _learn(act: Act, product_id: str, step: int, kind: int) -> None:
-    known = (act.visit.interests or {}).get(product_id)
+    interests = act.visit.interests or {}
+    known = interests.get(own(interests, product_id))
     if known is None or not known.seen.ever >> step & 1:
         affinity.learn(act.session, act.visit, product_id, kind)
 
@@ -158,11 +160,10 @@ def _carted(act: Act, event: ev.ViewerEvent) -> None:
     product(act, event, event.product_id, CARTED)
     if visit.cart is None:
         visit.cart = {}
-    line = visit.cart.get(event.product_id)
+    product_id = own(visit.cart, event.product_id)
+    line = visit.cart.get(product_id)
     if line is None:
-        visit.cart[event.product_id] = CartLine(
-            event.quantity, event.unit_price, event.ts, event.id
-        )
+        visit.cart[product_id] = CartLine(event.quantity, event.unit_price, event.ts, event.id)
     else:
         line.quantity += event.quantity
         line.unit_price = event.unit_price
@@ -193,6 +194,8 @@ def _order(visit: Visit, event: ev.OrderEvent) -> Order:
         visit.orders = {}
     order = visit.orders.get(event.order_id)
     if order is None:
+        if len(visit.orders) >= MOST_NAMES:
+            del visit.orders[next(iter(visit.orders))]  # the oldest
         order = visit.orders[event.order_id] = Order(event.amount)
     return order
 

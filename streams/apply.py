@@ -130,6 +130,10 @@ def _host_event(state: State, event: Event, record: Record, results: Results) ->
         if record.partition == state.partition:  # every task reads it, one counts it
             results.duplicates.append(type(event).__name__)
         return
+    if why := shelf.full(session.shelf, event):
+        if record.partition == state.partition:
+            results.refused.append((record, why))
+        return
     session.shelf.recent = recent
     session.changed_shelf = session.changed_room = True
     session.room.newest = max(session.room.newest, event.ts)

@@ -4,9 +4,11 @@ Every task reads every host event and keeps its own copy of the shelf, in stream
 with the viewers' events, so that a decision sees the shelf as it was at that time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from schemas import events as ev
+from schemas.codec import Rejection
+from streams.names import MOST_NAMES
 from streams.state import Offer, Product, Shelf
 
 
@@ -71,6 +73,21 @@ _CHANGES: dict[type[ev.Event], Callable[[Shelf, ev.Event], None]] = {
     ev.ProductUnpinned: _unpinned,
     ev.OfferListed: _offered,
 }
+
+
+def full(shelf: Shelf, event: ev.Event) -> Rejection | None:
+    """Refuse one product or offer more than a shelf holds."""
+    known: Collection[str] = ()
+    field = new = ""
+    if isinstance(event, ev.ProductListed):
+        known, field, new = shelf.products, "product_id", event.product_id
+    elif isinstance(event, ev.OfferListed):
+        known, field, new = shelf.offers, "offer_id", event.offer_id
+    if len(known) < MOST_NAMES or new in known:
+        return None
+    return Rejection(
+        "too_large", f"`{field}`: the session has {MOST_NAMES} of them already: list no more"
+    )
 
 
 def change(shelf: Shelf, event: ev.Event) -> str | None:

@@ -11,6 +11,7 @@ from itertools import chain
 from msgspec import Struct, field
 
 from schemas.events import EVENT_TYPES, Event, ViewerEvent
+from streams.names import own
 
 PANE_MS = 10_000
 
@@ -89,7 +90,7 @@ def channel_row(totals: PaneTotals, channel: str) -> Vector:
     """Return the total of a channel, made when it is missing."""
     row = totals.channels.get(channel)
     if row is None:
-        row = totals.channels[channel] = zeros()
+        row = totals.channels.setdefault(own(totals.channels, channel), zeros())
     return row
 
 
@@ -97,7 +98,7 @@ def product_row(totals: PaneTotals, product_id: str) -> Vector:
     """Return the total of a product, made when it is missing."""
     row = totals.products.get(product_id)
     if row is None:
-        row = totals.products[product_id] = zeros()
+        row = totals.products.setdefault(own(totals.products, product_id), zeros())
     return row
 
 

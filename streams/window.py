@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from schemas.results import Scope, Status
+from streams.names import own
 from streams.rates import LINE_SIZE, SESSION_WINDOW, Line
 from streams.totals import PEOPLE, WINDOWS
 
@@ -93,7 +94,7 @@ class Window(Struct, array_like=True):
         rows = self.rows[scope]
         row = rows.get(name)
         if row is None:
-            row = rows[name] = Row()
+            row = rows.setdefault(own(rows, name), Row())
         return row
 
     @property

@@ -90,8 +90,7 @@ class Transactions:
             if not _append(batch, record, now_ms):
                 yield place, batch
                 batch = filling[place] = self._producer.create_batch()
-                if not _append(batch, record, now_ms):
-                    raise ValueError(f"a record for {place} is larger than a batch may be")
+                _append(batch, record, now_ms)  # which takes a first record of any size
         yield from filling.items()
 
 
