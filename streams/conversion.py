@@ -6,7 +6,6 @@ revision counts its publications. All that is remembered can be put into a chang
 table restored from there goes on with the same rows.
 """
 
-from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
 from msgspec import msgpack
@@ -141,19 +140,25 @@ class Conversion:
         keys, self._fresh = sorted(self._fresh), set()
         return [row for key in keys for row in self._publish(*key, BRIEF)]
 
-    def published(self) -> Iterator[ConversionRow]:
-        """Yield the newest row of all that was ever published, as views want it again.
+    def windows(self) -> list[Key]:
+        """Return all windows, the newest first."""
+        keys = [(one.id, place) for one in self._sessions.values() for place in one.windows]
+        return sorted(keys, key=lambda key: key[1][1], reverse=True)
+
+    def published(self, key: Key) -> list[ConversionRow]:
+        """Return the newest row of all that was ever published of a window, for a view.
 
         What was corrected comes as ``final``; nothing counts as published by this.
         """
-        for session in self._sessions.values():
-            for place in list(session.windows):
-                window = session.window(place)
-                assert window is not None
-                for scope, name, row in window.published():
-                    yield session.row(place, scope, name, row, row.status)
-                if window.closed:
-                    session.pack(place)
+        session_id, place = key
+        session = self._sessions.get(session_id)
+        window = session.window(place) if session else None
+        if session is None or window is None:
+            return []
+        rows = [session.row(place, *one, one[2].status) for one in window.published()]
+        if window.closed:
+            session.pack(place)
+        return rows
 
     def puts(self) -> list[tuple[bytes, bytes | None]]:
         """Return one changelog record per key that changed since the last call; None: gone."""

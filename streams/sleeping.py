@@ -73,11 +73,19 @@ class Visits(Mapping[str, Visit]):
         self._carted.discard(viewer_id)
 
     def glance(self) -> Iterator[tuple[str, Visit]]:
-        """Yield all visits to be read and not to be changed: who sleeps is not woken."""
+        """Yield all visits, each as ``peek`` returns it."""
         yield from self._awake.items()
         for viewer_id, value in self._asleep.items():
             if viewer_id not in self._awake:
                 yield viewer_id, _decode(value)
+
+    def peek(self, viewer_id: str) -> Visit | None:
+        """Return a visit to be read and not to be changed: who sleeps is not woken."""
+        visit = self._awake.get(viewer_id)
+        if visit is None:
+            value = self._asleep.get(viewer_id)
+            return None if value is None else _decode(value)
+        return visit
 
     def carted(self) -> Iterator[tuple[str, Visit]]:
         """Yield the visits with a cart, as ``glance`` does."""

@@ -73,22 +73,23 @@ class RedisBudget:
         Call it at every commit, with an empty list if need be.
         """
         self._owed |= {(one.session_id, one.trigger_id): one for one in done}
-        self._forget_oldest()
-        await self._ask([])
-
-    def remind(self, promised: Iterable[Reservation]) -> None:
-        """Tell Redis, along with the next calls, what was granted before: it may have lost it.
-
-        What it still knows it answers as before. A coupon whose money was given back meanwhile
-        holds nothing.
-        """
-        for one in promised:
-            self._owed.setdefault((one.session_id, one.trigger_id), one)
-        self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
         for trigger in list(islice(self._owed, max(0, len(self._owed) - MAX_OWED))):
             del self._owed[trigger]
+        await self._ask([])
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for reminders: the next calls can take what is owed."""
+        return len(self._owed) < OWED_AT_ONCE
+
+    def remind(self, claims: Iterable[Reservation | Release]) -> None:
+        """Tell Redis, along with the next calls, what was granted and what has ended before.
+
+        It may have lost it, or never heard it. What it still knows it answers as before; a coupon
+        whose money was given back meanwhile holds nothing.
+        """
+        for one in claims:
+            self._owed.setdefault((one.session_id, one.trigger_id), one)
 
     async def _ask(self, wanted: Sequence[Reservation]) -> list[Answer]:
         """Send what is owed and what is wanted in one pipeline; return the answers wanted."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from time import time_ns
 from typing import TYPE_CHECKING
 
 from agents.engine.budget import RedisBudget
@@ -12,12 +11,9 @@ from agents.metrics.meters import Meters
 from agents.settings import Settings
 from agents.views.batch import SessionView
 from agents.views.glances import Glances
-from agents.views.keys import ANSWERS_SURE_MS
 from agents.views.writer import Views
 from schemas.codec import BatchDecoder
-from schemas.results import ChurnRow, ConversionRow
-from streams import churn, decide
-from streams.budget import Reservation
+from schemas.results import ConversionRow
 from streams.results import Results
 from streams.store import State
 
@@ -54,25 +50,6 @@ class Parts:
         )
         self.views.erase(results.erased)
         self.glances.show(state, self.views)
-
-    def show_again(self, state: State) -> None:
-        """Offer everything that a task's state knows: Redis has lost it, or never had it."""
-        rows = list(state.conversion.published())
-        at_risk: list[ChurnRow] = []
-        promised: list[Reservation] = []
-        since = time_ns() // 1_000_000 - ANSWERS_SURE_MS
-        for session in state.sessions.values():
-            for viewer_id, visit in session.visits.glance():
-                promised += decide.promised(session.id, visit, since)
-                if visit.present and visit.at_risk:
-                    at_risk.append(
-                        churn.row(
-                            session.id, viewer_id, visit, session.room, visit.scored, churn.PRIOR
-                        )
-                    )
-        self.budget.remind(promised)
-        self.views.offer(conversion=rows, churn=at_risk, sessions=session_views(rows, state))
-        self.glances.show_again(state, self.views)
 
 
 def session_views(rows: Iterable[ConversionRow], state: State) -> list[SessionView]:

@@ -21,6 +21,7 @@ from agents.engine.changelog import read_changelog
 from agents.engine.intake import Intake
 from agents.engine.output import Output, decode_total
 from agents.engine.parts import Parts
+from agents.engine.retelling import Retelling
 from agents.engine.transaction import Out, Transactions
 from agents.metrics.task_meter import Reached, Written
 from streams import pipeline
@@ -58,7 +59,8 @@ class Task:
         self._traces = _traces(parts, partition)
         self._wake = asyncio.Event()
         self._stopping = False
-        self._is_asked_again = True  # nobody knows what the views hold of it
+        self._is_asked_again = True  # nobody knows what Redis holds of it
+        self._retelling: Retelling | None = None
 
     # --- start -----------------------------------------------------------------------------
 
@@ -109,7 +111,7 @@ class Task:
         self._wake.set()
 
     def show_again(self) -> None:
-        """Offer the whole state to the views, after the next commit: it proves that it is ours."""
+        """Tell Redis the whole state, after the next commits: they prove that it is ours."""
         self._is_asked_again = True
         self._wake.set()
 
@@ -176,9 +178,14 @@ class Task:
         self._merge()
         offsets = self._intake.offsets()
         results, self._pending = self._pending, Results()
-        if offsets != self._committed or not results.is_empty() or self._is_asked_again:
+        if self._has_moved(offsets) or not results.is_empty() or self._has_to_tell():
             await self._commit_all(offsets, results)
         await self._parts.budget.release(results.releases)
+
+    def _has_moved(self, offsets: dict[TP, int]) -> bool:
+        """Tell whether anything was read since the last commit, also of the host alone."""
+        known = self._committed, self._state.progress.host_offsets
+        return (offsets, self._intake.host_offsets()) != known
 
     async def _commit_all(self, offsets: dict[TP, int], results: Results) -> None:
         began = time.monotonic()
@@ -194,9 +201,17 @@ class Task:
         )  # fmt: skip
         self._meter.committed_now(written, results, self._reached(), self._state)
         self._parts.show(results, self._state)
+        self._tell_again()
+
+    def _has_to_tell(self) -> bool:
+        return self._is_asked_again or self._retelling is not None
+
+    def _tell_again(self) -> None:
         if self._is_asked_again:
             self._is_asked_again = False
-            self._parts.show_again(self._state)
+            self._retelling = Retelling(self._parts, self._state)
+        if self._retelling is not None and self._retelling.turn():
+            self._retelling = None
 
     async def _write(self, records: Iterable[Out], offsets: Mapping[TP, int]) -> int:
         places = {TopicPartition(*tp): offset for tp, offset in offsets.items()}

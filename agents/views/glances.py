@@ -49,12 +49,11 @@ class Glances:
     def show(self, state: State, views: Views) -> None:
         """Offer what was noted, and the sessions whose turn it is; after a commit."""
         now_ms = _now_ms()
-        sessions = self._due(state, now_ms)
-        self._tell(state, views, sessions, now_ms)
+        self._tell(state, views, self._due(state, now_ms), now_ms)
 
-    def show_again(self, state: State, views: Views) -> None:
-        """Offer how all sessions stand."""
-        self._tell(state, views, list(state.sessions.values()), _now_ms())
+    def show_again(self, state: State, session: Session, views: Views) -> None:
+        """Offer how a session stands."""
+        self._tell(state, views, [session], _now_ms())
 
     def _tell(self, state: State, views: Views, sessions: list[Session], now_ms: int) -> None:
         owned = [one for one in sessions if _owns(state, one)]

@@ -103,6 +103,11 @@ class Views:
         self._put((("trigger", one.session_id, one.trigger_id), one) for one in triggers)
         self._put((("session", one.session_id), one) for one in sessions)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether what can wait may be offered: it delays what is new by two pipelines at most."""
+        return len(self._pending) < 2 * CHUNK
+
     def tell(
         self,
         *,

@@ -155,7 +155,8 @@ async def write(settings: Settings, world: World) -> None:
     async with writing(settings) as views:
         for number, task in enumerate(world.tasks):
             glances.note(task.state, [], world.results if number == 0 else Results())
-            glances.show_again(task.state, views)
+            for session in task.state.sessions.values():
+                glances.show_again(task.state, session, views)
         views.offer(
             conversion=list(world.rows.values()),
             churn=world.results.churn,

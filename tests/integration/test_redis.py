@@ -147,14 +147,21 @@ def test_a_budget_that_was_lost_is_told_by_the_tasks(
     """Redis comes back empty: what a coupon holds of its offer's budget counts again."""
     site = new_site(kafka, forgetful.url, tmp_path, partitions=1)
     site.create_topics()
+    keys, (host, viewer) = Keys(site.settings.redis_prefix), _cart_left_alone()
 
     def held() -> int:
         with forgetful.client() as look:
-            return int(look.hget(Keys(site.settings.redis_prefix).budget("room"), "offer") or 0)
+            return int(look.hget(keys.budget("room"), "offer") or 0)
+
+    def is_on_sale() -> bool:
+        with forgetful.client() as look:
+            return bool(look.exists(keys.shelf("room")))
 
     with site.worker() as worker:
         worker.ready(1)
-        site.feed(_cart_left_alone())
+        site.feed(host)
+        until(worker.last_words, is_on_sale)  # before the first viewer comes
+        site.feed(viewer)
         until(worker.last_words, lambda: site.read(site.settings.topic_of("CouponTrigger")))
         assert held() == 500
         forgetful.kill()
@@ -162,8 +169,8 @@ def test_a_budget_that_was_lost_is_told_by_the_tasks(
         until(worker.last_words, lambda: held() == 500)
 
 
-def _cart_left_alone() -> list[Record]:
-    """Return what somebody does who puts something into the cart and waits for 40 s."""
+def _cart_left_alone() -> list[list[Record]]:
+    """Return an offer, and what somebody does who fills the cart and waits for 40 s."""
     now_ms = time.time_ns() // 1_000_000
 
     def own(second: int) -> dict[str, Any]:
@@ -182,8 +189,11 @@ def _cart_left_alone() -> list[Record]:
         *(ev.Heartbeat(**own(second), viewer_id="v1") for second in range(10, 50, 5)),
     ]
     return [
-        Record(TOPIC_OF[type(e)], getattr(e, "viewer_id", "room").encode(), encode(e), e.ts)
-        for e in (*host, *viewer)
+        [
+            Record(TOPIC_OF[type(e)], getattr(e, "viewer_id", "room").encode(), encode(e), e.ts)
+            for e in events
+        ]
+        for events in (host, viewer)
     ]
 
 
