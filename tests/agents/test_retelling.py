@@ -39,7 +39,7 @@ class Told:
         *,
         conversion: Sequence[ConversionRow] = (),
         churn: Sequence[ChurnRow] = (),
-        sessions: object = (),
+        **_: object,
     ) -> None:
         """Keep rows."""
         self.order += ["whole" if row.window == "session" else "row" for row in conversion]
@@ -76,7 +76,7 @@ def world() -> World:
                 world.says(ev.Heartbeat, second, session_id=session_id, viewer_id=f"v{n}")
     world.wait(700)
     for session in world.state.sessions.values():
-        for _, visit in session.visits.items():
+        for visit in session.visits.values():
             visit.present = visit.at_risk = True
     return world
 
@@ -122,7 +122,7 @@ def test_who_has_left_meanwhile_is_not_told(world: World) -> None:
     told = Told(room=1)
     telling = begin(world, told)
     assert not telling.turn()
-    for _, visit in world.state.sessions["s3"].visits.items():
+    for visit in world.state.sessions["s3"].visits.values():
         visit.present = visit.at_risk = False
     told.room = 1_000_000
     assert telling.turn()
