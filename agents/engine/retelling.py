@@ -32,14 +32,16 @@ class Retelling:
     def turn(self) -> bool:
         """Go on while there is room and time; tells whether all is told."""
         until_s = time.monotonic() + TURN_S
-        while self._has_room():
+        while self.has_room:
             if next(self._steps, self) is self:
                 return True
             if time.monotonic() >= until_s:
                 break
         return False
 
-    def _has_room(self) -> bool:
+    @property
+    def has_room(self) -> bool:
+        """Whether a turn can tell anything: not while Redis is away and much waits for it."""
         return self._parts.views.has_room and self._parts.budget.has_room
 
     def _all(self) -> Iterator[None]:

@@ -204,7 +204,7 @@ class Task:
         self._tell_again()
 
     def _has_to_tell(self) -> bool:
-        return self._is_asked_again or self._retelling is not None
+        return self._is_asked_again or (self._retelling is not None and self._retelling.has_room)
 
     def _tell_again(self) -> None:
         if self._is_asked_again:
