@@ -88,7 +88,8 @@ class Conversion:
         changes = session.replace(at, total.totals)
         if changes:
             self._unsaved.put(session.panes[total.pane][total.partition], TOTAL, session.id, at)
-            self._add(session, total.pane, changes)
+        for pane, found in changes.items():
+            self._add(session, pane, found)
         if session.span(WHOLE) != span:
             self._unsaved.put(session.about, ABOUT, session.id)
             self._change_all(session, WHOLE)

@@ -1,6 +1,6 @@
 """The conversion table against the batch answer: any order, any restart, the same numbers."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -110,18 +110,17 @@ def batch_sums(newest: Newest) -> dict[Identity, Vector]:
 def batch_presence(newest: Newest, row: Identity) -> tuple[int, int]:
     """Return the viewers present at the end of a window, and the most in any of its panes.
 
-    At the end each task counts with its newest pane in the window.
+    At the end of a pane each task counts with what it said last, then or before.
     """
     session_id, window, _, _, start = row
-    end = start + WINDOWS[window] * PANE_MS
-    by_pane: Counter[int] = Counter()
-    last: dict[int, int] = {}
-    for (of, pane, partition), totals in sorted(newest.items(), key=lambda one: one[0]):
-        if of == session_id and (window == "session" or start <= pane * PANE_MS < end):
-            by_pane[pane] += totals.present
-            last[partition] = totals.present
-    present = sum(last.values())
-    return present, max(present, *by_pane.values())
+    said = {(q, pane): t.present for (of, pane, q), t in newest.items() if of == session_id}
+    first = min(pane for _, pane in said) if window == "session" else start // PANE_MS
+    end = first + (WINDOWS[window] or 60)
+    by_pane = []
+    for pane in range(first, end):
+        last = {q: said[q, p] for q, p in sorted(said) if p <= pane}
+        by_pane.append(sum(last.values()))
+    return by_pane[-1], max(by_pane)
 
 
 def numbers(row: ConversionRow) -> dict[str, int]:
@@ -610,13 +609,55 @@ def test_who_is_present_adds_up_over_tasks() -> None:
     assert (rows["10s"].present, rows["10s"].peak_present) == (6, 6)
 
 
+def room_of(*said: tuple[int, int, int]) -> Conversion:
+    """Make a table that heard of pane, partition and who is present, of two tasks."""
+    conversion = table(2)
+    for pane, partition, present in said:
+        conversion.apply(WindowTotal("s", FIRST + pane, partition, likes(1, present=present)))
+    return conversion
+
+
+def presence(rows: Iterable[ConversionRow], pane: int) -> dict[str, tuple[int | None, int | None]]:
+    """Return who is present, and at most, by the windows that hold a pane."""
+    at = (FIRST + pane) * PANE_MS
+    return {
+        row.window: (row.present, row.peak_present)
+        for row in rows
+        if row.scope == "session" and row.start <= at < row.end
+    }
+
+
 def test_a_task_that_is_silent_in_the_newest_pane_still_has_its_viewers() -> None:
     """When a pane has just begun, who is present does not drop to those of the first task."""
-    conversion = table(2)
-    for pane, partition, present in [(0, 0, 5), (0, 1, 7), (1, 0, 6)]:
-        conversion.apply(WindowTotal("s", FIRST + pane, partition, likes(1, present=present)))
-    rows = {r.window: r for r in conversion.rows() if r.scope == "session"}
-    assert [(rows[w].present, rows[w].peak_present) for w in ("1m", "session")] == [(13, 13)] * 2
+    rows = room_of((0, 0, 5), (0, 1, 7), (1, 0, 6)).rows()
+    assert presence(rows, 1) == dict.fromkeys(WINDOWS, (13, 13))
+
+
+def test_a_task_that_says_nothing_of_a_pane_keeps_its_viewers_in_it() -> None:
+    """Also in the pane's last word: their heartbeats may fall beside it."""
+    conversion = room_of((0, 0, 5), (0, 1, 7), (1, 0, 5), (2, 0, 5), (2, 1, 7))
+    for partition in range(2):
+        conversion.mark(Mark(partition, seconds(20) + GRACE))
+    rows = [row for row in conversion.rows() if row.status == "final"]
+    assert presence(rows, 1) == {"10s": (12, 12)}
+
+
+def test_the_peak_of_a_window_holds_those_who_left_in_its_first_words() -> None:
+    """They were there at the end of panes in which nobody said anything."""
+    rows = room_of((5, 0, 5), (5, 1, 7), (8, 0, 0), (8, 1, 0)).rows()
+    assert presence(rows, 8)["1m"] == (0, 12)
+    assert presence(rows, 8)["10s"] == (0, 0)
+
+
+def test_who_turns_out_to_have_left_has_left_in_later_panes_too() -> None:
+    """A task's late word corrects the panes that it says nothing of itself."""
+    conversion = room_of((0, 0, 5), (0, 1, 7), (1, 0, 5))
+    for partition in range(2):
+        conversion.mark(Mark(partition, seconds(60)))
+    assert presence(conversion.rows(), 1)["10s"] == (12, 12)
+    conversion.apply(WindowTotal("s", FIRST, 1, likes(1, present=2)))
+    rows = [row for row in conversion.rows() if row.status == "correction"]
+    assert presence(rows, 1) == {"10s": (7, 7)}
 
 
 def test_presence_alone_is_a_change() -> None:
