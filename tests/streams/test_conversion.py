@@ -219,6 +219,16 @@ def close_all(conversion: Conversion, ms: int = 3_600_000) -> list[ConversionRow
     return conversion.rows()
 
 
+def correct(conversion: Conversion, late: list[WindowTotal]) -> list[ConversionRow]:
+    """Bring late totals, a second apart, and return the rows that come of it."""
+    rows = []
+    for second, message in enumerate(late, 3_601):
+        for partition in range(PARTITIONS):
+            conversion.mark(Mark(partition, seconds(second)))
+        rows += play(conversion, message) + conversion.rows()
+    return rows
+
+
 def newest_of(history: list[Step]) -> Newest:
     """Return the newest total for each session, pane and partition."""
     newest = {}
@@ -247,9 +257,7 @@ def test_the_last_rows_are_the_batch_answer(history: list[Step], late: list[Wind
     """Whatever the order, repeats and closings between, the table ends as one sum over all."""
     conversion = table(PARTITIONS)
     rows = [row for step in history for row in play(conversion, step)]
-    rows += close_all(conversion)
-    for message in late:
-        rows += play(conversion, message) + conversion.rows()
+    rows += close_all(conversion) + correct(conversion, late)
     last = {identity(row): row for row in rows}
     newest = newest_of([*history, *late])
     sums = batch_sums(newest)
@@ -264,30 +272,10 @@ def test_the_last_rows_are_the_batch_answer(history: list[Step], late: list[Wind
         assert numbers(row) == expected_numbers(sums[key], row)
 
 
-@settings(max_examples=40, deadline=None)
-@given(history=steps, late=st.lists(totals, max_size=4))
-def test_each_row_grows_closes_once_and_is_then_corrected(
-    history: list[Step], late: list[WindowTotal]
-) -> None:
-    """A row's life is provisional*, final, correction*; its revisions count from 1."""
-    conversion = table(PARTITIONS)
-    rows = [row for step in history for row in play(conversion, step)]
-    rows += close_all(conversion)
-    for message in late:
-        rows += play(conversion, message) + conversion.rows()
-    lives = defaultdict(list)
-    for row in rows:
-        lives[identity(row)].append(row)
-    for life in lives.values():
-        states = [row.status for row in life]
-        before = states.index("final")
-        after = len(states) - before - 1
-        assert states == ["provisional"] * before + ["final"] + ["correction"] * after
-        assert [row.revision for row in life] == list(range(1, len(life) + 1))
-
-
-hosts = st.tuples(st.just("announce"), st.sampled_from(SESSIONS), st.booleans()) | st.tuples(
-    st.just("end"), st.sampled_from(SESSIONS), st.integers(T0, T0 + 300_000)
+hosts = (
+    st.tuples(st.just("announce"), st.sampled_from(SESSIONS), st.booleans())
+    | st.tuples(st.just("end"), st.sampled_from(SESSIONS), st.integers(T0, T0 + 300_000))
+    | st.tuples(st.just("go on"), st.sampled_from(SESSIONS))
 )
 FORGETFUL = Policy(past_limit_ms=100_000)
 
@@ -300,7 +288,33 @@ def play_all(conversion: Conversion, step: Step) -> list[ConversionRow]:
     if isinstance(step, tuple) and step[0] == "end":
         conversion.end(step[1], step[2])
         return []
+    if isinstance(step, tuple) and step[0] == "go on":
+        conversion.go_on(step[1])
+        return []
     return play(conversion, step)
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=st.lists(messages | hosts, max_size=30), late=st.lists(totals, max_size=4))
+def test_each_row_grows_closes_once_and_is_then_corrected(
+    history: list[Step], late: list[WindowTotal]
+) -> None:
+    """A row's life is provisional*, final, correction*; its revisions count from 1.
+
+    Also when the host ends the session and starts it again.
+    """
+    conversion = table(PARTITIONS)
+    rows = [row for step in history for row in play_all(conversion, step)]
+    rows += close_all(conversion) + correct(conversion, late)
+    lives = defaultdict(list)
+    for row in rows:
+        lives[identity(row)].append(row)
+    for life in lives.values():
+        states = [row.status for row in life]
+        before = states.index("final")
+        after = len(states) - before - 1
+        assert states == ["provisional"] * before + ["final"] + ["correction"] * after
+        assert [row.revision for row in life] == list(range(1, len(life) + 1))
 
 
 def reopened(
@@ -545,13 +559,62 @@ def closed_table(**policy: int) -> Conversion:
 
 
 def test_a_late_total_corrects_every_window_that_holds_it() -> None:
-    """Corrections come at once, one for each window, with a higher revision each time."""
+    """One for each window, with a higher revision each time."""
     conversion = closed_table()
     for revision in (2, 3):
         conversion.apply(total(revision))
+        conversion.mark(Mark(0, seconds(300 + revision) + GRACE))
         rows = conversion.rows()
         assert statuses(rows) == [(window, "correction", revision) for window in WINDOWS]
         assert {row.counts["LikesSent"] for row in rows} == {revision}
+
+
+def test_corrections_of_a_whole_session_come_once_a_second() -> None:
+    """Its window may hold very many rows; those of short windows are corrected at once."""
+    conversion = closed_table()
+    came = []
+    for tenth in range(1, 31):
+        conversion.apply(total(1 + tenth))
+        conversion.mark(Mark(0, seconds(300 + tenth / 10) + GRACE))
+        came += [row.window for row in conversion.rows() if row.scope == "session"]
+    assert (came.count("10s"), came.count("session")) == (30, 3)
+
+
+def test_a_late_total_that_waits_for_its_turn_outlives_its_session() -> None:
+    """The session is forgotten only when its last correction is out."""
+    conversion = closed_table(past_limit_ms=600_000)
+    mark = seconds(900) + GRACE - 500
+    for n, ms in enumerate((mark, mark, mark + 500)):
+        conversion.apply(total(2 + n))
+        conversion.mark(Mark(0, ms))
+        conversion.rows()
+    conversion.mark(Mark(0, mark + 1_000))
+    assert statuses(conversion.rows()) == [("session", "correction", 3)]
+
+
+def test_a_session_that_starts_again_is_corrected_in_its_turn_until_its_end() -> None:
+    """What was final comes as often as an open row, and what is new has a life of its own."""
+    conversion = closed_table()
+    conversion.go_on("s")
+    lives: defaultdict[str, list[str]] = defaultdict(list)
+    for tenth in range(1, 31):
+        late = likes(1 + tenth)
+        late.products["p"] = vector(**{f"c{PAID}": tenth})
+        conversion.apply(WindowTotal("s", FIRST + 31, 0, late))
+        conversion.mark(Mark(0, seconds(310 + tenth / 10) + GRACE))
+        for row in conversion.rows():
+            if row.window == "session":
+                lives[row.scope].append(row.status)
+    conversion.end("s", seconds(330))
+    conversion.mark(Mark(0, seconds(330) + GRACE))
+    for row in conversion.rows():
+        if row.window == "session":
+            lives[row.scope].append(row.status)
+    assert lives == {
+        "session": ["correction"] * 4,
+        "channel": ["correction"] * 4,
+        "product": ["provisional"] * 3 + ["final"],
+    }
 
 
 def test_a_repeat_changes_nothing() -> None:
@@ -568,6 +631,7 @@ def test_what_first_appears_in_a_closed_window_is_final_once() -> None:
         late = likes(1)
         late.products["p"] = vector(**{f"c{PAID}": 1, f"c{GROSS}": gmv})
         conversion.apply(WindowTotal("s", FIRST, 0, late))
+        conversion.mark(Mark(0, seconds(gmv)))
         rows = conversion.rows()
         assert [(r.scope, r.window, r.status) for r in rows] == [
             ("product", window, status) for window in WINDOWS
