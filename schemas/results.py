@@ -103,7 +103,8 @@ class ConversionRow(Struct, frozen=True, gc=False, kw_only=True):
 
     ``provisional`` until the watermark passes the window's end + grace, then ``final``;
     whatever changes later is a ``correction`` with a higher ``revision``. Rows of the window
-    ``session`` start at the first pane and end at the newest one seen.
+    ``session`` start at the first pane and end at the newest one seen. When a session starts again
+    after its end, those that were final go on as corrections, with one more at its next end.
     """
 
     session_id: Id

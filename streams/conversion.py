@@ -1,9 +1,10 @@
 """The conversion table: running totals of all tasks in, rows out.
 
 Each row is published while it grows (``provisional``), once when the watermark has passed its
-end + grace (``final``), and again whenever something late changes it (``correction``). A row's
-revision counts its publications. All that is remembered can be put into a changelog, and a
-table restored from there goes on with the same rows.
+end + grace (``final``), and again whenever something late changes it (``correction``). So are the
+final rows of a session that starts again: at its next end they are corrected for the last time.
+A row's revision counts its publications. All that is remembered can be put into a changelog, and
+a table restored from there goes on with the same rows.
 """
 
 from heapq import heapify, heappop, heappush
@@ -48,9 +49,9 @@ class Conversion:
         self._policy = policy
         self._marks = Marks(partitions)
         self._sessions: dict[str, Session] = {}
-        self._open: set[Key] = set()  # changed, still open
-        self._fresh: set[Key] = set()  # of those, whose session row has changed
-        self._late: set[Key] = set()  # changed, although closed
+        self._waiting: set[Key] = set()  # changed, to be published in their turn
+        self._fresh: set[Key] = set()  # of those, open ones whose session row has changed
+        self._urgent: set[Key] = set()  # just closed, or changed although closed
         self._due: list[tuple[int, Key]] = []  # heap: when each open window may close, in ms
         self._unsaved = Unsaved()
         self._pace = Pace(ROWS_A_TURN)
@@ -87,7 +88,8 @@ class Conversion:
         changes = session.replace(at, total.totals)
         if changes:
             self._unsaved.put(session.panes[total.pane][total.partition], TOTAL, session.id, at)
-            self._add(session, total.pane, changes)
+        for pane, found in changes.items():
+            self._add(session, pane, found)
         if session.span(WHOLE) != span:
             self._unsaved.put(session.about, ABOUT, session.id)
             self._change_all(session, WHOLE)
@@ -107,26 +109,32 @@ class Conversion:
     def end(self, session_id: str, ts: int) -> None:
         """Say that a session ended at ``ts``, in ms: its own window closes a grace later."""
         session = self._session(session_id)
-        about = session.about
-        if about.ended is not None and about.ended >= ts:
+        ended = session.about.ended
+        if ended is None or ended < ts:
+            self._set_end(session, ts)
+
+    def go_on(self, session_id: str) -> None:
+        """Say that a session has not ended: if it had, its own window is open again."""
+        session = self._session(session_id)
+        if session.about.ended is None:
             return
-        about.ended = ts
-        self._unsaved.put(about, ABOUT, session_id)
-        if WHOLE in session.open_windows():
-            heappush(self._due, (session.closes_at(WHOLE, self._policy), (session_id, WHOLE)))
-            self._change_all(session, WHOLE)
+        session.about.told = self.watermark or 0
+        window = session.window(WHOLE)
+        if window is not None:
+            window.closed = False
+        self._set_end(session, None)
 
     def rows(self) -> list[ConversionRow]:
         """Return the rows to publish now, by session, window, start, scope and id.
 
-        Rows of closed windows are returned at once. Rows of open windows wait until
-        ``policy.publish_every_ms`` have passed since such rows were last returned.
+        Rows of closed windows are returned at once. Rows of open windows, and corrections of whole
+        sessions, wait until ``policy.publish_every_ms`` have passed since such were last returned.
         """
         self._close()
-        keys, self._late = dict.fromkeys(self._late, DETAILED), set()
-        if self._open and self._marks.is_due(self._policy.publish_every_ms):
-            keys |= dict.fromkeys(self._open, DETAILED)
-            self._open, self._fresh = set(), set()
+        keys, self._urgent = dict.fromkeys(self._urgent, DETAILED), set()
+        if self._waiting and self._marks.is_due(self._policy.publish_every_ms):
+            keys |= dict.fromkeys(self._waiting, DETAILED)
+            self._waiting, self._fresh = set(), set()
             self._marks.show()
             self._unsaved.put(self._marks, MARKS)
         rows = [row for key in sorted(keys) for row in self._publish(*key, keys[key])]
@@ -181,7 +189,7 @@ class Conversion:
 
     def restored(self) -> None:
         """Make ready what follows from the records, after the last of them."""
-        self._open, self._fresh, self._late, self._due = set(), set(), set(), []
+        self._waiting, self._fresh, self._urgent, self._due = set(), set(), set(), []
         for session in self._sessions.values():
             for place, window in session.windows.items():
                 if isinstance(window, Window):
@@ -206,6 +214,13 @@ class Conversion:
             window.add(changes, place[0])
             self._note(session, place, window)
 
+    def _set_end(self, session: Session, ts: int | None) -> None:
+        session.about.ended = ts
+        self._unsaved.put(session.about, ABOUT, session.id)
+        if WHOLE in session.open_windows():
+            heappush(self._due, (session.closes_at(WHOLE, self._policy), (session.id, WHOLE)))
+            self._change_all(session, WHOLE)
+
     def _change_all(self, session: Session, place: Place) -> None:
         window = session.window(place)
         if window is not None:
@@ -215,7 +230,8 @@ class Conversion:
     def _note(self, session: Session, place: Place, window: Window) -> None:
         self._unsaved.put(window, WINDOW, session.id, place)
         if window.changed:
-            (self._late if window.closed else self._open).add((session.id, place))
+            urgent = window.closed and place != WHOLE  # which may have very many rows
+            (self._urgent if urgent else self._waiting).add((session.id, place))
             if window.is_fresh:
                 self._fresh.add((session.id, place))
 
@@ -232,9 +248,10 @@ class Conversion:
                 heappush(self._due, (closes_at, key))
                 continue
             window.closed = True
-            self._open.discard(key)
-            self._fresh.discard(key)
             self._change_all(session, place)
+            self._urgent.add(key)
+            self._waiting.discard(key)
+            self._fresh.discard(key)
 
     def _publish(self, session_id: str, place: Place, scopes: Scopes) -> list[ConversionRow]:
         session = self._sessions[session_id]
@@ -268,7 +285,8 @@ class Conversion:
         if not session.last_sign():
             session.about.told = watermark  # the host told of it before there was a watermark
         self._unsaved.put(session.about, ABOUT, session.id)
-        if not session.panes and session.last_sign() < before * PANE_MS:
+        is_told = (session.id, WHOLE) not in self._waiting
+        if is_told and not session.panes and session.last_sign() < before * PANE_MS:
             del self._sessions[session.id]
             self._unsaved.put(None, WINDOW, session.id, WHOLE)
             self._unsaved.put(None, ABOUT, session.id)

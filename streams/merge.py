@@ -74,18 +74,19 @@ class Session:
         self.windows: dict[Place, Window | bytes] = {}
         self._presence = Presence()
 
-    def replace(self, at: At, totals: PaneTotals) -> list[Change]:
-        """Keep a total in place of the one before it; returns how the two differ."""
+    def replace(self, at: At, totals: PaneTotals) -> dict[int, list[Change]]:
+        """Keep a total in place of the one before it; returns what this changes, by pane."""
         pane, partition = at
         packed = self.panes.get(pane, {}).get(partition)
         found = _changes(self.id, _totals(packed) if packed else None, totals)
-        if found:
-            self.panes.setdefault(pane, {})[partition] = _encode(totals)
-            self._presence.tell(pane, partition, totals.present)
-            about = self.about
-            about.first = pane if about.first is None else min(about.first, pane)
-            about.last = max(about.last, pane)
-        return found
+        if not found:
+            return {}
+        self.panes.setdefault(pane, {})[partition] = _encode(totals)
+        about = self.about
+        about.first = pane if about.first is None else min(about.first, pane)
+        about.last = max(about.last, pane)
+        later = self._presence.tell(pane, partition, totals.present)
+        return {pane: found} | {one: [("session", self.id, moves([]))] for one in later}
 
     def window(self, place: Place) -> Window | None:
         """Return a window, unpacked for good; None when nothing happened in it yet."""
@@ -155,7 +156,7 @@ class Session:
         if place == WHOLE:
             return self._presence.now(), max(self._presence.peak(), self.about.peak)
         kind, first = place
-        return self._presence.over(range(first, first + SIZES[kind]))
+        return self._presence.over(first, first + SIZES[kind])
 
     def forget(self, before: int) -> tuple[list[At], list[Place]]:
         """Drop panes before a given one and their windows; the session's window keeps the sums.

@@ -97,8 +97,8 @@ class StreamOrder:
 def by_tick(arrivals: Sequence[Arrival], tick_ms: int) -> Iterator[Sequence[Arrival]]:
     """Cut ordered arrivals into runs that reach into no more than one tick of stream time.
 
-    Budgets answer and totals go out between runs: so a backlog, however it was fetched, gives
-    what the same events gave when they came one by one.
+    Budgets answer between runs: so a backlog, however it was fetched, decides what the same events
+    decided when they came one by one. Totals go out after the last run.
     """
     start = tick = 0
     for i, (event, _) in enumerate(arrivals):

@@ -38,7 +38,7 @@ class Session:
             newest = max(self.panes, default=index)
             if newest < index:
                 self._say_present(newest)
-            totals = self.panes[index] = PaneTotals()
+            totals = self.panes[index] = PaneTotals(present=self._present_before(index))
         self.changed_panes.add(index)
         self.unpublished.add(index)
         self._hot, self._hot_index = totals, index
@@ -61,6 +61,11 @@ class Session:
             before.present = self.room.present
             self.changed_panes.add(newest)
             self.unpublished.add(newest)
+
+    def _present_before(self, index: int) -> int:
+        """Return who was there when a pane began; one that begins late says no other number."""
+        before = max((pane for pane in self.panes if pane < index), default=None)
+        return 0 if before is None else self.panes[before].present
 
     def forget_pane(self, index: int) -> None:
         """Remove a dropped pane from what waits."""

@@ -84,7 +84,9 @@ class State:
         """Tell the conversion table what the host said of the session."""
         shelf = session.shelf
         self.conversion.announce(session.id, currency=shelf.currency, announced=shelf.announced)
-        if shelf.ended is not None:
+        if shelf.ended is None:
+            self.conversion.go_on(session.id)
+        else:
             self.conversion.end(session.id, shelf.ended)
 
     def drop_visit(self, session: Session, viewer_id: str) -> None:

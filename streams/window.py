@@ -65,7 +65,7 @@ class Row(Struct, array_like=True):
         """Count a publication; returns what it is published as."""
         status: Status = "correction" if self.final else "final" if closed else "provisional"
         self.revision += 1
-        self.final = closed
+        self.final = self.final or closed
         self.changed = False
         return status
 

@@ -1,6 +1,6 @@
 """The conversion table against the batch answer: any order, any restart, the same numbers."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -111,18 +111,17 @@ def batch_sums(newest: Newest) -> dict[Identity, Vector]:
 def batch_presence(newest: Newest, row: Identity) -> tuple[int, int]:
     """Return the viewers present at the end of a window, and the most in any of its panes.
 
-    At the end each task counts with its newest pane in the window.
+    At the end of a pane each task counts with what it said last, then or before.
     """
     session_id, window, _, _, start = row
-    end = start + WINDOWS[window] * PANE_MS
-    by_pane: Counter[int] = Counter()
-    last: dict[int, int] = {}
-    for (of, pane, partition), totals in sorted(newest.items(), key=lambda one: one[0]):
-        if of == session_id and (window == "session" or start <= pane * PANE_MS < end):
-            by_pane[pane] += totals.present
-            last[partition] = totals.present
-    present = sum(last.values())
-    return present, max(present, *by_pane.values())
+    said = {(q, pane): t.present for (of, pane, q), t in newest.items() if of == session_id}
+    first = min(pane for _, pane in said) if window == "session" else start // PANE_MS
+    end = first + (WINDOWS[window] or 60)
+    by_pane = []
+    for pane in range(first, end):
+        last = {q: said[q, p] for q, p in sorted(said) if p <= pane}
+        by_pane.append(sum(last.values()))
+    return by_pane[-1], max(by_pane)
 
 
 def numbers(row: ConversionRow) -> dict[str, int]:
@@ -221,6 +220,16 @@ def close_all(conversion: Conversion, ms: int = 3_600_000) -> list[ConversionRow
     return conversion.rows()
 
 
+def correct(conversion: Conversion, late: list[WindowTotal]) -> list[ConversionRow]:
+    """Bring late totals, a second apart, and return the rows that come of it."""
+    rows = []
+    for second, message in enumerate(late, 3_601):
+        for partition in range(PARTITIONS):
+            conversion.mark(Mark(partition, seconds(second)))
+        rows += play(conversion, message) + conversion.rows()
+    return rows
+
+
 def newest_of(history: list[Step]) -> Newest:
     """Return the newest total for each session, pane and partition."""
     newest = {}
@@ -255,9 +264,7 @@ def test_the_last_rows_are_the_batch_answer(history: list[Step], late: list[Wind
     """Whatever the order, repeats and closings between, the table ends as one sum over all."""
     conversion = table(PARTITIONS)
     rows = [row for step in history for row in play(conversion, step)]
-    rows += close_all(conversion)
-    for message in late:
-        rows += play(conversion, message) + conversion.rows()
+    rows += close_all(conversion) + correct(conversion, late)
     last = {identity(row): row for row in rows}
     newest = newest_of([*history, *late])
     sums = batch_sums(newest)
@@ -272,30 +279,10 @@ def test_the_last_rows_are_the_batch_answer(history: list[Step], late: list[Wind
         assert numbers(row) == expected_numbers(sums[key], row)
 
 
-@settings(max_examples=40, deadline=None)
-@given(history=steps, late=st.lists(totals, max_size=4))
-def test_each_row_grows_closes_once_and_is_then_corrected(
-    history: list[Step], late: list[WindowTotal]
-) -> None:
-    """A row's life is provisional*, final, correction*; its revisions count from 1."""
-    conversion = table(PARTITIONS)
-    rows = [row for step in history for row in play(conversion, step)]
-    rows += close_all(conversion)
-    for message in late:
-        rows += play(conversion, message) + conversion.rows()
-    lives = defaultdict(list)
-    for row in rows:
-        lives[identity(row)].append(row)
-    for life in lives.values():
-        states = [row.status for row in life]
-        before = states.index("final")
-        after = len(states) - before - 1
-        assert states == ["provisional"] * before + ["final"] + ["correction"] * after
-        assert [row.revision for row in life] == list(range(1, len(life) + 1))
-
-
-hosts = st.tuples(st.just("announce"), st.sampled_from(SESSIONS), st.booleans()) | st.tuples(
-    st.just("end"), st.sampled_from(SESSIONS), st.integers(T0, T0 + 300_000)
+hosts = (
+    st.tuples(st.just("announce"), st.sampled_from(SESSIONS), st.booleans())
+    | st.tuples(st.just("end"), st.sampled_from(SESSIONS), st.integers(T0, T0 + 300_000))
+    | st.tuples(st.just("go on"), st.sampled_from(SESSIONS))
 )
 FORGETFUL = Policy(past_limit_ms=100_000)
 
@@ -308,7 +295,33 @@ def play_all(conversion: Conversion, step: Step) -> list[ConversionRow]:
     if isinstance(step, tuple) and step[0] == "end":
         conversion.end(step[1], step[2])
         return []
+    if isinstance(step, tuple) and step[0] == "go on":
+        conversion.go_on(step[1])
+        return []
     return play(conversion, step)
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=st.lists(messages | hosts, max_size=30), late=st.lists(totals, max_size=4))
+def test_each_row_grows_closes_once_and_is_then_corrected(
+    history: list[Step], late: list[WindowTotal]
+) -> None:
+    """A row's life is provisional*, final, correction*; its revisions count from 1.
+
+    Also when the host ends the session and starts it again.
+    """
+    conversion = table(PARTITIONS)
+    rows = [row for step in history for row in play_all(conversion, step)]
+    rows += close_all(conversion) + correct(conversion, late)
+    lives = defaultdict(list)
+    for row in rows:
+        lives[identity(row)].append(row)
+    for life in lives.values():
+        states = [row.status for row in life]
+        before = states.index("final")
+        after = len(states) - before - 1
+        assert states == ["provisional"] * before + ["final"] + ["correction"] * after
+        assert [row.revision for row in life] == list(range(1, len(life) + 1))
 
 
 def reopened(
@@ -553,13 +566,62 @@ def closed_table(**policy: int) -> Conversion:
 
 
 def test_a_late_total_corrects_every_window_that_holds_it() -> None:
-    """Corrections come at once, one for each window, with a higher revision each time."""
+    """One for each window, with a higher revision each time."""
     conversion = closed_table()
     for revision in (2, 3):
         conversion.apply(total(revision))
+        conversion.mark(Mark(0, seconds(300 + revision) + GRACE))
         rows = conversion.rows()
         assert statuses(rows) == [(window, "correction", revision) for window in WINDOWS]
         assert {row.counts["LikesSent"] for row in rows} == {revision}
+
+
+def test_corrections_of_a_whole_session_come_once_a_second() -> None:
+    """Its window may hold very many rows; those of short windows are corrected at once."""
+    conversion = closed_table()
+    came = []
+    for tenth in range(1, 31):
+        conversion.apply(total(1 + tenth))
+        conversion.mark(Mark(0, seconds(300 + tenth / 10) + GRACE))
+        came += [row.window for row in conversion.rows() if row.scope == "session"]
+    assert (came.count("10s"), came.count("session")) == (30, 3)
+
+
+def test_a_late_total_that_waits_for_its_turn_outlives_its_session() -> None:
+    """The session is forgotten only when its last correction is out."""
+    conversion = closed_table(past_limit_ms=600_000)
+    mark = seconds(900) + GRACE - 500
+    for n, ms in enumerate((mark, mark, mark + 500)):
+        conversion.apply(total(2 + n))
+        conversion.mark(Mark(0, ms))
+        conversion.rows()
+    conversion.mark(Mark(0, mark + 1_000))
+    assert statuses(conversion.rows()) == [("session", "correction", 3)]
+
+
+def test_a_session_that_starts_again_is_corrected_in_its_turn_until_its_end() -> None:
+    """What was final comes as often as an open row, and what is new has a life of its own."""
+    conversion = closed_table()
+    conversion.go_on("s")
+    lives: defaultdict[str, list[str]] = defaultdict(list)
+    for tenth in range(1, 31):
+        late = likes(1 + tenth)
+        late.products["p"] = vector(**{f"c{PAID}": tenth})
+        conversion.apply(WindowTotal("s", FIRST + 31, 0, late))
+        conversion.mark(Mark(0, seconds(310 + tenth / 10) + GRACE))
+        for row in conversion.rows():
+            if row.window == "session":
+                lives[row.scope].append(row.status)
+    conversion.end("s", seconds(330))
+    conversion.mark(Mark(0, seconds(330) + GRACE))
+    for row in conversion.rows():
+        if row.window == "session":
+            lives[row.scope].append(row.status)
+    assert lives == {
+        "session": ["correction"] * 4,
+        "channel": ["correction"] * 4,
+        "product": ["provisional"] * 3 + ["final"],
+    }
 
 
 def test_a_repeat_changes_nothing() -> None:
@@ -576,6 +638,7 @@ def test_what_first_appears_in_a_closed_window_is_final_once() -> None:
         late = likes(1)
         late.products["p"] = vector(**{f"c{PAID}": 1, f"c{GROSS}": gmv})
         conversion.apply(WindowTotal("s", FIRST, 0, late))
+        conversion.mark(Mark(0, seconds(gmv)))
         rows = conversion.rows()
         assert [(r.scope, r.window, r.status) for r in rows] == [
             ("product", window, status) for window in WINDOWS
@@ -617,13 +680,55 @@ def test_who_is_present_adds_up_over_tasks() -> None:
     assert (rows["10s"].present, rows["10s"].peak_present) == (6, 6)
 
 
+def room_of(*said: tuple[int, int, int]) -> Conversion:
+    """Make a table that heard of pane, partition and who is present, of two tasks."""
+    conversion = table(2)
+    for pane, partition, present in said:
+        conversion.apply(WindowTotal("s", FIRST + pane, partition, likes(1, present=present)))
+    return conversion
+
+
+def presence(rows: Iterable[ConversionRow], pane: int) -> dict[str, tuple[int | None, int | None]]:
+    """Return who is present, and at most, by the windows that hold a pane."""
+    at = (FIRST + pane) * PANE_MS
+    return {
+        row.window: (row.present, row.peak_present)
+        for row in rows
+        if row.scope == "session" and row.start <= at < row.end
+    }
+
+
 def test_a_task_that_is_silent_in_the_newest_pane_still_has_its_viewers() -> None:
     """When a pane has just begun, who is present does not drop to those of the first task."""
-    conversion = table(2)
-    for pane, partition, present in [(0, 0, 5), (0, 1, 7), (1, 0, 6)]:
-        conversion.apply(WindowTotal("s", FIRST + pane, partition, likes(1, present=present)))
-    rows = {r.window: r for r in conversion.rows() if r.scope == "session"}
-    assert [(rows[w].present, rows[w].peak_present) for w in ("1m", "session")] == [(13, 13)] * 2
+    rows = room_of((0, 0, 5), (0, 1, 7), (1, 0, 6)).rows()
+    assert presence(rows, 1) == dict.fromkeys(WINDOWS, (13, 13))
+
+
+def test_a_task_that_says_nothing_of_a_pane_keeps_its_viewers_in_it() -> None:
+    """Also in the pane's last word: their heartbeats may fall beside it."""
+    conversion = room_of((0, 0, 5), (0, 1, 7), (1, 0, 5), (2, 0, 5), (2, 1, 7))
+    for partition in range(2):
+        conversion.mark(Mark(partition, seconds(20) + GRACE))
+    rows = [row for row in conversion.rows() if row.status == "final"]
+    assert presence(rows, 1) == {"10s": (12, 12)}
+
+
+def test_the_peak_of_a_window_holds_those_who_left_in_its_first_words() -> None:
+    """They were there at the end of panes in which nobody said anything."""
+    rows = room_of((5, 0, 5), (5, 1, 7), (8, 0, 0), (8, 1, 0)).rows()
+    assert presence(rows, 8)["1m"] == (0, 12)
+    assert presence(rows, 8)["10s"] == (0, 0)
+
+
+def test_who_turns_out_to_have_left_has_left_in_later_panes_too() -> None:
+    """A task's late word corrects the panes that it says nothing of itself."""
+    conversion = room_of((0, 0, 5), (0, 1, 7), (1, 0, 5))
+    for partition in range(2):
+        conversion.mark(Mark(partition, seconds(60)))
+    assert presence(conversion.rows(), 1)["10s"] == (12, 12)
+    conversion.apply(WindowTotal("s", FIRST, 1, likes(1, present=2)))
+    rows = [row for row in conversion.rows() if row.status == "correction"]
+    assert presence(rows, 1) == {"10s": (7, 7)}
 
 
 def test_presence_alone_is_a_change() -> None:

@@ -16,7 +16,7 @@ from streams.partitioner import partition_of
 from streams.policy import Policy
 from streams.records import Record
 from streams.replay import Replay
-from tests.streams.world import DECODERS, HOST, SHOP, World, event, order, record_of, simulated
+from tests.streams.world import DECODERS, HOST, SHOP, T0, World, event, order, record_of, simulated
 
 TASKS = 4
 VIEWERS = [f"v{n}" for n in range(8)]
@@ -86,6 +86,38 @@ def test_any_stream_gives_the_same_rows_on_one_task_and_on_four(events: list[Eve
     # comes to be known late may have stayed under none, and how late depends on the others.
     on_one, on_four = ({k: s for k, s in world.sums().items() if s.counts} for world in worlds)
     assert on_one == on_four
+
+
+#: By viewer: first second, seconds between heartbeats, how many, and whether they say goodbye.
+_stays = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(7, 13), st.integers(0, 9), st.booleans()),
+    min_size=1, max_size=len(VIEWERS),
+)  # fmt: skip
+
+
+@given(_stays, st.sampled_from([1, TASKS]))
+@settings(max_examples=50, deadline=None)
+def test_who_is_present_is_who_has_come_and_not_gone(
+    stays: list[tuple[int, int, int, bool]], tasks: int
+) -> None:
+    """At the end of every pane, by the viewers' own times; who says nothing for 60 s has gone."""
+    signs, gone = [], []
+    for viewer_id, (first, every, number, says) in zip(VIEWERS, stays, strict=False):
+        last = first + number * every
+        last += 4 if last % 10 > 6 else 0  # silence is noticed two seconds after it is due
+        seconds = [*range(first, last, every), last]
+        signs += [event(ev.Heartbeat, second, viewer_id=viewer_id) for second in seconds]
+        signs += [event(ev.ViewerLeft, last + 1, viewer_id=viewer_id)] if says else []
+        gone.append((first, last + (1 if says else 60)))
+    world = World(tasks)
+    for one in sorted(signs, key=lambda one: one.ts):
+        world.feed(one)
+    world.close()
+    for row in world.rows.values():
+        if row.scope == "session":
+            first, end = (row.start - T0) // 1000, (row.end - T0) // 1000
+            there = [sum(a < t <= b for a, b in gone) for t in range(first + 10, end + 1, 10)]
+            assert (row.present, row.peak_present) == (there[-1], max(there)), row
 
 
 def test_rows_are_the_true_numbers_of_the_stream() -> None:

@@ -152,6 +152,17 @@ def test_a_late_event_leaves_the_presence_of_its_pane_alone() -> None:
     assert world.row().peak_present == 3
 
 
+def test_a_late_event_in_a_pane_without_events_says_who_was_there() -> None:
+    """The pane begins with it, but those who were in the room had come before."""
+    world = World()
+    world.says(ev.ViewerEntered, 1)
+    world.says(ev.ViewerEntered, 2, viewer_id="v2")
+    world.says(ev.ViewerLeft, 25, viewer_id="v2")
+    world.says(ev.LikesSent, 15)
+    world.wait(40)
+    assert world.row(window="10s", pane=PANE + 1).present == 2
+
+
 # --- watch time ---------------------------------------------------------------------------------
 
 

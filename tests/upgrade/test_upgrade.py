@@ -20,6 +20,8 @@ from tests.upgrade.fixture import Fixture
 from tests.upgrade.story import Said, Tasks
 
 STRUCTS = shapes.structs()
+#: 0.1 left a task that said nothing of a pane out of who is present in it.
+PRESENCE = ("present", "peak_present")
 
 
 @cache
@@ -124,7 +126,16 @@ def test_churn_is_that_of_the_version_before() -> None:
 
 def test_rows_are_those_of_the_version_before() -> None:
     """Counts, people, money, rates, and whether they are final."""
-    assert rows(gone_on().said()) == rows(left().said)
+    assert rows(gone_on().said(), *PRESENCE) == rows(left().said, *PRESENCE)
+
+
+def test_nobody_who_was_present_for_the_version_before_is_missing() -> None:
+    """A pane has those of silent tasks now; the whole session had them before."""
+    now, before = rows(gone_on().said()), rows(left().said)
+    for named, row in before.items():
+        if named[1] == "session":
+            more = [now[named][name] - row[name] for name in PRESENCE]
+            assert min(more) >= 0 if named[3] != "session" else more == [0, 0], named
 
 
 def test_a_task_of_this_version_merges_what_one_of_the_version_before_publishes() -> None:
@@ -138,7 +149,8 @@ def test_a_task_of_this_version_merges_what_one_of_the_version_before_publishes(
         tasks.hear(theirs)
     tasks.close()
     tasks.hear(left().totals[-1][1])
-    assert rows(tasks.said(), "status") == rows(left().said, "status")
+    apart = ("status", *PRESENCE)
+    assert rows(tasks.said(), *apart) == rows(left().said, *apart)
 
 
 # --- and back ----------------------------------------------------------------------------------
