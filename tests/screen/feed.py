@@ -15,6 +15,7 @@ from time import monotonic
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from agents.screen.answers import answer
 from tests.screen.states import NOW, STATES, Json, panes, sessions
 
 SCREEN = Path(__file__).parents[2] / "agents/screen"
@@ -31,12 +32,13 @@ class Feed:
     """Sessions by id, and what is sent to whoever follows them.
 
     ``token``: what a visitor must present, None lets everybody in. ``down``: every answer is
-    a 503. ``resumed`` holds the Last-Event-ID headers that came.
+    a 503. ``hangs``: there is no answer. ``resumed`` holds the Last-Event-ID headers that came.
     """
 
     def __init__(self, *, token: str | None = None) -> None:
         self.token = token
         self.down = False
+        self.hangs = False
         self.sessions: list[Json] = sessions()
         self.snapshots: dict[str, Json] = {name: make() for name, make in STATES.items()}
         self.resumed: list[str] = []
@@ -97,9 +99,10 @@ class Feed:
             return web.FileResponse(SCREEN / "page/login.html", status=401)
         return web.FileResponse(SCREEN / "page" / request.match_info.route.name)  # type: ignore[operator]
 
-    async def overview(self, _: web.Request) -> web.Response:
-        """Answer with all sessions."""
-        return web.json_response({"sessions": self.sessions, "at": self.now()})
+    async def overview(self, request: web.Request) -> web.Response:
+        """Answer with all sessions, or that nothing but the time has changed."""
+        same = [one | {"written_at": None} for one in self.sessions]
+        return answer(request, {"sessions": self.sessions, "at": self.now()}, same_as=same)
 
     async def session(self, request: web.Request) -> web.Response:
         """Answer with a session's snapshot."""
@@ -155,6 +158,8 @@ class Feed:
         """Keep strangers out of the data, send the policy, fail when told to."""
         if self.down:
             return web.json_response({"error": "down"}, status=503)
+        if self.hangs:
+            await asyncio.Event().wait()
         if request.path.startswith("/v1/sessions") and not self._knows(request):
             return web.json_response({"error": "sign in first"}, status=401)
         response = await handler(request)

@@ -10,6 +10,7 @@ from playwright.async_api import Download, Page, expect
 
 from tests.screen.chromium import drawn
 from tests.screen.feed import COOKIE, Feed, serving
+from tests.screen.states import NOW
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
@@ -60,6 +61,41 @@ async def test_overview_follows_the_server(page: Page, feed: Feed) -> None:
     feed.down = True
     await expect(page.locator(".chip")).to_have_text(re.compile("^Reconnecting"))
     await expect(page.locator("main")).to_have_attribute("data-stale", "")
+
+
+async def test_overview_says_which_sessions_are_old(page: Page, feed: Feed) -> None:
+    """Numbers that nobody renews are grey and tell their age; those of other sessions are not."""
+    feed.sessions[0] |= {"stale": True, "written_at": NOW - 47_000}
+    await drawn(page, feed.url)
+    stale = page.locator("#live tr[data-stale]")
+    await expect(stale).to_have_count(1)
+    await expect(stale).to_have_text(re.compile(r"host-lin · Data is \d\d s old"))
+    await expect(page.locator(".chip")).to_have_attribute("data-state", "live")
+
+
+async def test_overview_is_old_when_all_of_it_is(page: Page, feed: Feed) -> None:
+    """Where no session is written any more, the whole page says how old its newest number is."""
+    for i, one in enumerate(feed.sessions[:3]):
+        one |= {"stale": True, "written_at": NOW - (i + 1) * 200_000}
+    await drawn(page, feed.url)
+    await expect(page.locator(".chip")).to_have_text("Data is 3 min old")
+    await expect(page.locator("#notice")).to_have_text(re.compile("^These numbers are old"))
+
+
+async def test_overview_s_clocks_go_on_while_nothing_changes(page: Page, feed: Feed) -> None:
+    """What has not changed is not sent again; time passes all the same."""
+    await drawn(page, feed.url)
+    running = page.locator("#live tbody tr").first.locator("td").last
+    before = await running.text_content()
+    await expect(running).not_to_have_text(before or "")
+
+
+async def test_overview_does_not_wait_for_ever(page: Page, feed: Feed) -> None:
+    """A server that takes a question and never answers is told like one that is away."""
+    await drawn(page, feed.url)
+    feed.hangs = True
+    await expect(page.locator(".chip")).to_have_text(re.compile("^Reconnecting, data is"))
+    await expect(page.locator("#notice")).to_have_text(re.compile("^The connection was lost"))
 
 
 # --- report ------------------------------------------------------------------------------------
