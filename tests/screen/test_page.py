@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.screen.chromium import Look, drawn
+from tests.screen.chromium import Look, drawn, looking
 from tests.screen.feed import COOKIE, Feed, serving
 from tests.screen.states import NOW, PANE, Json, pane
 
@@ -145,6 +145,42 @@ async def test_an_access_that_ends_shows_the_way_in(page: Page) -> None:
         feed.cut()
         await expect(page.locator(".chip")).to_have_text("Signed out")
         await expect(page.locator("#notice a")).to_have_text("Sign in")
+
+
+async def test_a_failure_of_the_page_is_told_until_it_is_loaded_anew(
+    browser: Browser, feed: Feed
+) -> None:
+    """What comes after it hides nothing of it: some panel may stand still for ever."""
+    async with looking(browser, {}) as page:
+        await open_session(page, feed, "busy")
+        await page.evaluate("setTimeout(() => { throw new Error('a panel stumbled') }), null")
+        await expect(page.locator("#notice")).to_have_text(re.compile("a panel stumbled. Reload"))
+        feed.push("busy", now=feed.snapshots["busy"]["now"] | {"viewers": 1_300})
+        await expect(page.locator("[data-at=viewers]")).to_have_text("1,300")
+        assert await page.locator("#notice").is_visible()
+        assert await page.locator(".chip").text_content() == "Page failed"
+        assert await page.locator("main[data-stale]").count() == 1
+
+
+async def test_words_that_do_not_come_break_nothing(page: Page, feed: Feed) -> None:
+    """A server that is away when somebody changes the language leaves the page as it was."""
+    await open_session(page, feed, "busy")
+    feed.down = True
+    async with page.expect_response("**/words/zh.json"):
+        await page.get_by_role("button", name="中文").click()
+    feed.push("busy", now=feed.snapshots["busy"]["now"] | {"viewers": 1_300})
+    await expect(page.locator("[data-at=viewers]")).to_have_text("1,300")
+    await expect(page.locator(".chip")).to_have_text("Live")
+
+
+async def test_an_offer_without_an_end_stops_nothing(page: Page, feed: Feed) -> None:
+    """The contract allows times that no calendar has; every panel is drawn, and the timeline."""
+    offers = [one | {"valid_until": 2**53 - 1} for one in feed.snapshots["busy"]["offers"]]
+    feed.snapshots["busy"]["offers"] = offers
+    await open_session(page, feed, "busy")
+    await expect(page.locator("#did .budgets li").first).to_contain_text(f"until {NOTHING}")
+    await expect(page.locator("#products tbody tr")).to_have_count(12)
+    await expect(page.locator("#timeline [data-at=summary]")).to_contain_text("paid orders")
 
 
 # --- calm --------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Download, Page, expect
+from playwright.async_api import Browser, Download, Page, expect
 
-from tests.screen.chromium import drawn
+from tests.screen.chromium import drawn, looking
 from tests.screen.feed import COOKIE, Feed, serving
 from tests.screen.states import NOW
 
@@ -98,6 +98,21 @@ async def test_overview_does_not_wait_for_ever(page: Page, feed: Feed) -> None:
     await expect(page.locator("#notice")).to_have_text(re.compile("^The connection was lost"))
 
 
+async def test_overview_s_failure_is_told_until_it_is_loaded_anew(
+    browser: Browser, feed: Feed
+) -> None:
+    """The next answer of the server hides nothing of it."""
+    async with looking(browser, {}) as page:
+        await drawn(page, feed.url)
+        await page.evaluate("setTimeout(() => { throw new Error('a row stumbled') }), null")
+        await expect(page.locator("#notice")).to_have_text(re.compile("a row stumbled. Reload"))
+        feed.sessions.pop()
+        await expect(page.locator("#over tbody tr")).to_have_count(1)
+        assert await page.locator("#notice").is_visible()
+        assert await page.locator(".chip").text_content() == "Page failed"
+        assert await page.locator("main[data-stale]").count() == 1
+
+
 # --- report ------------------------------------------------------------------------------------
 
 
@@ -170,6 +185,17 @@ async def test_a_report_of_a_running_session_says_so(page: Page, feed: Feed) -> 
     """Numbers so far are not taken for the last ones."""
     await drawn(page, f"{feed.url}/s/busy/report")
     await expect(page.locator("#cover")).to_contain_text("The session is still running")
+
+
+async def test_a_report_bears_an_offer_without_an_end(page: Page, feed: Feed) -> None:
+    """A time that no calendar has is shown, and taken away, as none."""
+    feed.snapshots["ended"]["offers"][0]["valid_until"] = 2**53 - 1
+    await drawn(page, f"{feed.url}/s/ended/report")
+    await expect(page.locator("#budgets tbody tr").first).to_have_text(re.compile("–$"))
+    async with page.expect_download() as download:
+        await page.locator("#budgets").get_by_role("button", name=re.compile("CSV")).click()
+    lines = (await content(await download.value)).decode("utf-8-sig").split("\r\n")
+    assert lines[1] == "10% off,5000,2123,"
 
 
 # --- sign-in -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import { AnswerError, getJson, sessionUrl } from "./api.js";
 import { attr, h, text } from "./dom.js";
 import { age, clock, decimal, duration, money, moment, short, shortMoney } from "./format.js";
-import { notice, reportFailures, shell } from "./shell.js";
+import { dim, notice, reportFailures, shell } from "./shell.js";
 import { Table } from "./table.js";
 import { start, t } from "./words.js";
 
@@ -13,7 +13,6 @@ const PATIENCE_MS = 5_000; // a server that hangs is as good as none
 reportFailures();
 await start();
 
-const main = document.getElementById("main");
 const header = shell();
 const live = overviewTable("overview", [
   number("viewers_now", "overview.viewers"),
@@ -94,7 +93,7 @@ function drawState() {
     state,
     words: state === "live" ? clock(now()) : t(key, words),
   });
-  attr(main, "data-stale", failure !== null);
+  dim(failure !== null);
   const tone = { "signed-out": "bad", reconnecting: "warn", old: "warn" }[state] ?? "";
   notice(noticeOf(state), tone, { signedOut: state === "signed-out" });
 }

@@ -2,7 +2,7 @@
 
 import { attr, text } from "./dom.js";
 import { ENOUGH, setRate } from "./figures.js";
-import { clockSeconds, money, moment, percent, scale, whole } from "./format.js";
+import { clockSeconds, iso, money, moment, percent, scale, whole } from "./format.js";
 import { FACTOR_PER, held, offered, offerValue, productName, why } from "./sentences.js";
 import { factorValue } from "./panels/funnel.js";
 import { productTable } from "./panels/products.js";
@@ -120,7 +120,7 @@ export const TABLES = {
         {
           key: "until",
           head: "report.until",
-          value: (one) => new Date(one.valid_until).toISOString(),
+          value: (one) => iso(one.valid_until),
           draw: (cell, one) => text(cell, moment(one.valid_until)),
         },
       ]),
@@ -158,7 +158,7 @@ const timeColumn = {
   key: "at",
   head: "did.time",
   words: true,
-  value: (one) => new Date(one.at).toISOString(),
+  value: (one) => iso(one.at),
   draw: (cell, one) => {
     text(cell, clockSeconds(one.at));
     attr(cell, "title", moment(one.at));

@@ -2,7 +2,7 @@
 
 import { attr, h, keyed, parts, prop, text } from "../dom.js";
 import { bullet, share } from "../figures.js";
-import { clock, clockSeconds, money, short, shortMoney, whole } from "../format.js";
+import { clock, clockSeconds, iso, money, short, shortMoney, whole } from "../format.js";
 import { held, offered, offerValue, why } from "../sentences.js";
 import { fill, t } from "../words.js";
 
@@ -82,7 +82,7 @@ const line = () =>
 
 function fillLine(node, trigger, snapshot) {
   const [at, what, state, reasons] = node.children;
-  attr(at, "datetime", new Date(trigger.at).toISOString());
+  attr(at, "datetime", iso(trigger.at));
   text(at, clockSeconds(trigger.at));
   text(what, offered(trigger, snapshot));
   text(state, t(`trigger.${trigger.state}`));
