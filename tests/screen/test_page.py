@@ -98,6 +98,20 @@ async def test_old_numbers_look_old(page: Page, feed: Feed) -> None:
     assert len(set(colours)) == 1
 
 
+async def test_a_small_room_s_old_numbers_look_old(page: Page, feed: Feed) -> None:
+    """Workers write of quiet rooms, too: silence means the same however few are there."""
+    feed.snapshots["starting"]["written_at"] = NOW - 8_000
+    await open_session(page, feed, "starting")
+    await expect(page.locator(".chip")).to_have_text(re.compile(r"^Data is \d+ s old$"))
+
+
+async def test_the_server_s_word_makes_numbers_old(page: Page, feed: Feed) -> None:
+    """What it calls stale looks stale, whatever the page reckons."""
+    feed.snapshots["busy"]["stale"] = True
+    await open_session(page, feed, "busy")
+    await expect(page.locator(".chip")).to_have_attribute("data-state", "old")
+
+
 async def test_a_lost_server_is_told_and_survived(page: Page, feed: Feed) -> None:
     """The page says that it reconnects, dims, comes back, and asks for what it missed."""
     await open_session(page, feed, "busy")
