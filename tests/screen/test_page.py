@@ -49,6 +49,16 @@ async def test_rates_over_few_people_are_too_few(page: Page, feed: Feed) -> None
     await expect(rate.locator(".vh")).to_have_text(re.compile("a rate needs 30"))
 
 
+async def test_a_tile_over_few_people_lately_draws_no_arrow(page: Page, feed: Feed) -> None:
+    """What five minutes brought is too few to tell, while the whole session is not."""
+    gpm = feed.snapshots["busy"]["money"]["watch_gpm"]
+    gpm["last_5m"] = None
+    await open_session(page, feed, "busy")
+    tile = page.locator("[data-figure=watch_gpm]")
+    await expect(tile.locator(".huge span").first).to_have_text("¥18,934")
+    await expect(tile.locator(".compare")).to_have_text("last 5 min too few")
+
+
 async def test_the_weakest_step_and_factor_are_named(page: Page, feed: Feed) -> None:
     """What is furthest below the usual is marked, and said in words."""
     await open_session(page, feed, "busy")

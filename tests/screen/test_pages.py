@@ -187,6 +187,16 @@ async def test_a_report_of_a_running_session_says_so(page: Page, feed: Feed) -> 
     await expect(page.locator("#cover")).to_contain_text("The session is still running")
 
 
+async def test_a_report_s_rates_name_their_denominators(page: Page, feed: Feed) -> None:
+    """Money per person of a few people is no number, there as on the live screen."""
+    await drawn(page, f"{feed.url}/s/starting/report")
+    rates = page.locator("#summary tbody tr:nth-child(n + 4)")
+    for rate, per in zip(await rates.all(), ("views", "viewers"), strict=True):
+        value, lately = rate.locator("td").nth(0), rate.locator("td").nth(1)
+        await expect(value).to_have_text(f"too few (too few to tell: 11 {per}, a rate needs 30)")
+        await expect(lately).to_have_text("too few")
+
+
 async def test_a_report_bears_an_offer_without_an_end(page: Page, feed: Feed) -> None:
     """A time that no calendar has is shown, and taken away, as none."""
     feed.snapshots["ended"]["offers"][0]["valid_until"] = 2**53 - 1

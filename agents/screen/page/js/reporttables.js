@@ -5,6 +5,7 @@ import { ENOUGH, setRate } from "./figures.js";
 import { clockSeconds, iso, money, moment, percent, scale, whole } from "./format.js";
 import { FACTOR_PER, held, offered, offerValue, productName, why } from "./sentences.js";
 import { factorValue } from "./panels/funnel.js";
+import { isFew, PER, RATES } from "./panels/now.js";
 import { productTable } from "./panels/products.js";
 import { markerWords } from "./panels/timeline.js";
 import { Table } from "./table.js";
@@ -44,16 +45,18 @@ const rates = (key, head, per = () => "previous", show = () => percent) => ({
 
 const plain = (label, key, columns) => new Table({ label, key, sort: null, columns });
 
-/** A figure is money, unless it counts orders. */
+/** A figure is money, unless it counts orders; the whole session's names its denominator. */
 function figureColumn(key, head, currency) {
   const isMoney = (one) => one.name !== "orders";
-  return {
-    key,
-    head,
-    value: (one) => one[key],
-    draw: (cell, one) => text(cell, isMoney(one) ? money(one[key], currency()) : whole(one[key])),
-    take: (one) => (one[key] !== null && isMoney(one) ? one[key] / scale(currency()) : one[key]),
+  const value = (one) => (isFew(one) ? null : one[key]);
+  const show = (one, amount) => (isMoney(one) ? money(amount, currency()) : whole(amount));
+  const draw = (cell, one) => {
+    const isRate = RATES.has(one.name);
+    if (isRate && key === "value") setRate(cell, one, PER[one.name], (amount) => show(one, amount));
+    else text(cell, isRate && key === "last_5m" && value(one) === null ? t("too_few") : show(one, value(one)));
   };
+  const take = (one) => (value(one) !== null && isMoney(one) ? value(one) / scale(currency()) : value(one));
+  return { key, head, value, draw, take };
 }
 
 const currencyOf = (snapshot) => () => snapshot().session.currency;
