@@ -423,6 +423,33 @@ async def test_suggestions_are_announced_once_and_can_be_dismissed(page: Page, f
     assert focused.startswith("Dismiss: ")
 
 
+async def test_factors_are_suggestions_of_their_own(page: Page, feed: Feed) -> None:
+    """Who dismisses one hears of the other, and of a change from one to the other."""
+    one, other = (
+        {"code": "worst_factor", "params": {"factor": factor, "percent_below": 21, "of": 480}}
+        for factor in ("click_to_order", "order_value")
+    )
+    feed.snapshots["busy"]["suggestions"] = [one]
+    await open_session(page, feed, "busy")
+    await page.get_by_role("button", name=re.compile("^Dismiss: Click to order")).click()
+    await expect(page.locator("#next li")).to_have_count(0)
+    feed.push("busy", suggestions=[other])
+    await expect(page.locator("#next li")).to_contain_text(["Order value is 21% below usual"])
+    await expect(page.locator("#next [aria-live=polite]")).to_contain_text("Order value")
+
+
+async def test_a_dismissed_suggestion_makes_room_for_the_next(page: Page, feed: Feed) -> None:
+    """Of all that the server sends, the three most urgent that nobody dismissed are shown."""
+    more = {"code": "viewers_leaving", "params": {"leaving_per_min": 97, "joining_per_min": 8}}
+    feed.snapshots["busy"]["suggestions"].append(more)
+    await open_session(page, feed, "busy")
+    shown = page.locator("#next li span")
+    await expect(shown).to_have_count(3)
+    await page.get_by_role("button", name=re.compile("^Dismiss: Hydrating")).click()
+    await expect(shown).to_have_count(3)
+    await expect(shown.last).to_contain_text("97 viewers a minute leave")
+
+
 async def test_a_code_without_words_is_left_out(page: Page, feed: Feed) -> None:
     """A newer server may know suggestions that this page does not."""
     unknown = {"code": "dance", "params": {}}
