@@ -31,12 +31,14 @@ POLICY = (
 class Feed:
     """Sessions by id, and what is sent to whoever follows them.
 
-    ``token``: what a visitor must present, None lets everybody in. ``down``: every answer is
-    a 503. ``hangs``: there is no answer. ``resumed`` holds the Last-Event-ID headers that came.
+    ``token``: what a visitor must present, None lets everybody in; ``tries``: so many wrong ones
+    are borne. ``down``: every answer is a 503. ``hangs``: there is no answer. ``resumed`` holds
+    the Last-Event-ID headers that came.
     """
 
     def __init__(self, *, token: str | None = None) -> None:
         self.token = token
+        self.tries = 3
         self.down = False
         self.hangs = False
         self.sessions: list[Json] = sessions()
@@ -138,7 +140,10 @@ class Feed:
 
     async def login(self, request: web.Request) -> web.Response:
         """Take a token and hand out the cookie."""
+        if self.tries == 0:
+            return web.json_response({"error": "too many requests"}, status=429)
         if (await request.json())["token"] != self.token:
+            self.tries -= 1
             return web.json_response({"error": "the token is not valid"}, status=401)
         response = web.json_response({"role": "host", "sessions": ["busy"], "expires_at": NOW})
         response.set_cookie(COOKIE, self.token or "", httponly=True, samesite="Strict")

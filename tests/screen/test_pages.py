@@ -236,3 +236,13 @@ async def test_a_wrong_token_is_refused_in_words(page: Page, guarded: Feed) -> N
     await expect(page.get_by_role("alert")).to_have_text(re.compile("not valid"))
     assert await page.evaluate("document.activeElement.id") == "token"
     assert not any(cookie.get("name") == COOKIE for cookie in await page.context.cookies())
+
+
+async def test_too_many_tries_are_told_in_words(page: Page, guarded: Feed) -> None:
+    """Who tries too often hears that, and how long to wait; nothing is wrong with the server."""
+    guarded.tries = 1
+    await drawn(page, f"{guarded.url}/login")
+    await page.get_by_label("Access token").fill("wrong")
+    for said in ("not valid", "too many tries. Wait a minute"):
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_have_text(re.compile(said))
