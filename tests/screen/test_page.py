@@ -83,6 +83,17 @@ async def test_huge_numbers_are_short_in_chinese_units(page: Page, feed: Feed) -
     await expect(page.locator("[data-at=viewers]")).to_have_text("12.84亿")
 
 
+async def test_an_offer_s_money_is_of_its_own_currency(page: Page, feed: Feed) -> None:
+    """What is left of a budget in dollars is dollars, in the panel and in the suggestion."""
+    low = {"code": "budget_low", "params": {"offer": "o2", "left": 18_000, "percent_left": 6}}
+    feed.snapshots["busy"]["suggestions"] = [low]
+    feed.snapshots["busy"]["offers"][1]["currency"] = "USD"
+    await open_session(page, feed, "busy")
+    offer = page.locator("#did .budgets li").nth(1)
+    await expect(offer).to_have_text(re.compile(r"^\$20\.00 off · until \d\d:\d\d\$180\.00 of \$3,000"))
+    await expect(page.locator("#next li span")).to_contain_text("$180.00 left")
+
+
 async def test_titles_are_text_whatever_they_hold(page: Page, feed: Feed) -> None:
     """Markup in a title is shown as it was typed."""
     await open_session(page, feed, "long")

@@ -135,6 +135,7 @@ async def test_report_says_what_the_session_brought(page: Page, feed: Feed) -> N
             ["Product,Price (CNY),Stock,Sells out in,Seen", "Hydrating face mask,499,38,4.1,1733"],
         ),
         ("triggers", ["Kind,sent,shown,accepted,declined,", "Coupons,148,131,64,22,16104"]),
+        ("budgets", ["Offer,Currency,Budget,Left,Valid until", "10% off,USD,5000,2123,2026-09-21T"]),
         ("held", ["Reason,Times", "the viewer's last coupon was too recent,212"]),
         ("markers", ["Time,What", "2026-09-21T13:23:20.000Z,pinned: Down jacket"]),
         (
@@ -147,6 +148,7 @@ async def test_tables_are_taken_away_as_csv(
     page: Page, feed: Feed, section: str, begins: list[str]
 ) -> None:
     """Plain values: money in major units, times in UTC, text as text."""
+    feed.snapshots["ended"]["offers"][0]["currency"] = "USD"
     await drawn(page, f"{feed.url}/s/ended/report")
     async with page.expect_download() as download:
         await page.locator(f"#{section}").get_by_role("button", name=re.compile("CSV")).click()
@@ -205,7 +207,7 @@ async def test_a_report_bears_an_offer_without_an_end(page: Page, feed: Feed) ->
     async with page.expect_download() as download:
         await page.locator("#budgets").get_by_role("button", name=re.compile("CSV")).click()
     lines = (await content(await download.value)).decode("utf-8-sig").split("\r\n")
-    assert lines[1] == "10% off,5000,2123,"
+    assert lines[1] == "10% off,CNY,5000,2123,"
 
 
 # --- sign-in -----------------------------------------------------------------------------------

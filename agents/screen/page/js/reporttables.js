@@ -24,14 +24,14 @@ const count = (key, head, value = (one) => one[key]) => ({
   draw: (cell, one) => text(cell, whole(value(one))),
 });
 
-/** A column of money: shown with its currency, taken away in major units. */
-const cash = (key, head, currency, value = (one) => one[key]) => ({
+/** A column of money: shown with its currency, taken away in major units; `unit` if all rows have one. */
+const cash = (key, head, currency, unit) => ({
   key,
   head,
-  value,
-  draw: (cell, one) => text(cell, money(value(one), currency())),
-  unit: currency,
-  take: (one) => (value(one) === null ? null : value(one) / scale(currency())),
+  value: (one) => one[key],
+  draw: (cell, one) => text(cell, money(one[key], currency(one))),
+  unit,
+  take: (one) => (one[key] === null ? null : one[key] / scale(currency(one))),
 });
 
 /** A column of rates: too few to tell stays so, and is empty when taken away. */
@@ -53,13 +53,15 @@ function figureColumn(key, head, currency) {
   const draw = (cell, one) => {
     const isRate = RATES.has(one.name);
     if (isRate && key === "value") setRate(cell, one, PER[one.name], (amount) => show(one, amount));
-    else text(cell, isRate && key === "last_5m" && value(one) === null ? t("too_few") : show(one, value(one)));
+    else if (isRate && key === "last_5m" && value(one) === null) text(cell, t("too_few"));
+    else text(cell, show(one, value(one)));
   };
   const take = (one) => (value(one) !== null && isMoney(one) ? value(one) / scale(currency()) : value(one));
   return { key, head, value, draw, take };
 }
 
 const currencyOf = (snapshot) => () => snapshot().session.currency;
+const ownCurrency = (one) => one.currency;
 
 export const TABLES = {
   summary: {
@@ -110,16 +112,17 @@ export const TABLES = {
       plain("report.triggers", (one) => one.kind, [
         words("kind", "did.kind", (one) => t(`did.${one.kind}`)),
         ...COUNTS.map((key) => count(key, `did.${key}`)),
-        cash("revenue", "did.revenue", currencyOf(snapshot)),
+        cash("revenue", "did.revenue", currencyOf(snapshot), currencyOf(snapshot)),
       ]),
     rows: ({ triggers }) => ["coupons", "recommendations"].map((kind) => ({ kind, ...triggers[kind] })),
   },
   budgets: {
-    make: (snapshot) =>
+    make: () =>
       plain("did.budgets", (one) => one.id, [
-        words("offer", "report.offer", (one) => offerValue(one, one.currency)),
-        cash("budget", "report.budget", currencyOf(snapshot)),
-        cash("left", "report.left", currencyOf(snapshot)),
+        words("offer", "report.offer", offerValue),
+        words("currency", "report.currency", ownCurrency),
+        cash("budget", "report.budget", ownCurrency),
+        cash("left", "report.left", ownCurrency),
         {
           key: "until",
           head: "report.until",
