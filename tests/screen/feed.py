@@ -16,7 +16,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from agents.screen.answers import answer
-from tests.screen.states import NOW, STATES, Json, panes, sessions
+from tests.screen.panes import NOW, Json, panes
+from tests.screen.states import STATES, sessions
 
 SCREEN = Path(__file__).parents[2] / "agents/screen"
 COOKIE = "livepulse"

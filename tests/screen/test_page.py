@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.screen.chromium import Look, drawn, looking
 from tests.screen.feed import COOKIE, Feed, serving
-from tests.screen.states import NOW, PANE, Json, pane
+from tests.screen.panes import NOW, PANE, Json, pane
 
 NOTHING = "\N{EN DASH}"  # what stands where there is no number
 
@@ -90,7 +90,9 @@ async def test_an_offer_s_money_is_of_its_own_currency(page: Page, feed: Feed) -
     feed.snapshots["busy"]["offers"][1]["currency"] = "USD"
     await open_session(page, feed, "busy")
     offer = page.locator("#did .budgets li").nth(1)
-    await expect(offer).to_have_text(re.compile(r"^\$20\.00 off · until \d\d:\d\d\$180\.00 of \$3,000"))
+    await expect(offer).to_have_text(
+        re.compile(r"^\$20\.00 off · until \d\d:\d\d\$1,800 of \$3,000")
+    )
     await expect(page.locator("#next li span")).to_contain_text("$180.00 left")
 
 
@@ -421,9 +423,9 @@ async def test_suggestions_are_announced_once_and_can_be_dismissed(page: Page, f
     await expect(live).to_contain_text("New suggestion: Hydrating face mask sells out")
     said = await live.text_content()
     suggestions: list[Json] = json.loads(json.dumps(feed.snapshots["busy"]["suggestions"]))
-    suggestions[0]["params"]["stock"] = 31
+    suggestions[0]["params"]["stock"] = 11
     feed.push("busy", suggestions=suggestions)
-    await expect(page.locator("#next li").first).to_contain_text("31 left")
+    await expect(page.locator("#next li").first).to_contain_text("11 left")
     assert await live.text_content() == said
     await page.get_by_role("button", name=re.compile("^Dismiss: Hydrating")).click()
     await expect(page.locator("#next li")).to_have_count(2)

@@ -126,6 +126,7 @@ export const TABLES = {
         {
           key: "until",
           head: "report.until",
+          words: true,
           value: (one) => iso(one.valid_until),
           draw: (cell, one) => text(cell, moment(one.valid_until)),
         },
