@@ -15,7 +15,9 @@ from time import monotonic
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tests.screen.states import NOW, STATES, Json, panes, sessions
+from agents.screen.answers import answer
+from tests.screen.panes import NOW, Json, panes
+from tests.screen.states import STATES, sessions
 
 SCREEN = Path(__file__).parents[2] / "agents/screen"
 COOKIE = "livepulse"
@@ -30,13 +32,16 @@ POLICY = (
 class Feed:
     """Sessions by id, and what is sent to whoever follows them.
 
-    ``token``: what a visitor must present, None lets everybody in. ``down``: every answer is
-    a 503. ``resumed`` holds the Last-Event-ID headers that came.
+    ``token``: what a visitor must present, None lets everybody in; ``tries``: so many wrong ones
+    are borne. ``down``: every answer is a 503. ``hangs``: there is no answer. ``resumed`` holds
+    the Last-Event-ID headers that came.
     """
 
     def __init__(self, *, token: str | None = None) -> None:
         self.token = token
+        self.tries = 3
         self.down = False
+        self.hangs = False
         self.sessions: list[Json] = sessions()
         self.snapshots: dict[str, Json] = {name: make() for name, make in STATES.items()}
         self.resumed: list[str] = []
@@ -97,9 +102,10 @@ class Feed:
             return web.FileResponse(SCREEN / "page/login.html", status=401)
         return web.FileResponse(SCREEN / "page" / request.match_info.route.name)  # type: ignore[operator]
 
-    async def overview(self, _: web.Request) -> web.Response:
-        """Answer with all sessions."""
-        return web.json_response({"sessions": self.sessions, "at": self.now()})
+    async def overview(self, request: web.Request) -> web.Response:
+        """Answer with all sessions, or that nothing but the time has changed."""
+        same = [one | {"written_at": None} for one in self.sessions]
+        return answer(request, {"sessions": self.sessions, "at": self.now()}, same_as=same)
 
     async def session(self, request: web.Request) -> web.Response:
         """Answer with a session's snapshot."""
@@ -135,7 +141,10 @@ class Feed:
 
     async def login(self, request: web.Request) -> web.Response:
         """Take a token and hand out the cookie."""
+        if self.tries == 0:
+            return web.json_response({"error": "too many requests"}, status=429)
         if (await request.json())["token"] != self.token:
+            self.tries -= 1
             return web.json_response({"error": "the token is not valid"}, status=401)
         response = web.json_response({"role": "host", "sessions": ["busy"], "expires_at": NOW})
         response.set_cookie(COOKIE, self.token or "", httponly=True, samesite="Strict")
@@ -155,6 +164,8 @@ class Feed:
         """Keep strangers out of the data, send the policy, fail when told to."""
         if self.down:
             return web.json_response({"error": "down"}, status=503)
+        if self.hangs:
+            await asyncio.Event().wait()
         if request.path.startswith("/v1/sessions") and not self._knows(request):
             return web.json_response({"error": "sign in first"}, status=401)
         response = await handler(request)

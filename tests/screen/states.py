@@ -4,19 +4,21 @@ Deterministic: the same state at the same time is always the same snapshot.
 """
 
 from collections.abc import Callable, Mapping
-from math import sin
 from typing import Any
 
-Json = dict[str, Any]
+from tests.screen.panes import NOW, VIEWS, VIEWS_5M, Json, panes, shared
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
-PANE = 10 * SECOND
-#: The evening on which all scripted sessions run.
-NOW = 1_790_000_000_000
 STARTED = NOW - 52 * MINUTE
 
 STEPS = ("viewers", "exposed", "clicked", "carted", "ordered", "paid")
 PEOPLE = (8_412, 6_730, 2_140, 1_020, 655, 612)
+#: What adds up over the whole session, and over its last 5 min. Money is minor units.
+IMPRESSIONS, CLICKS, ORDERS, GROSS = 31_834, 3_358, 612, 18_432_050
+IMPRESSIONS_5M, CLICKS_5M, ORDERS_5M, GROSS_5M = 3_664, 480, 71, 2_140_300
+#: Pieces in stock by product, and sold in the last 5 min; the second is sold out.
+STOCK = (240, 0, 12, 900, 1_200, 410, 88, 900, 60, 1_200, 75, None, 640, 36)
+UNITS_5M = (28, 0, 14, 7, 5, 4, 4, 3, 3, 2, 2, 0, 2, 2)
 FACTORS = ("enter_rate", "click_rate", "click_to_order", "order_value")
 NAMES = (
     "Vitamin C serum", "Classic lipstick, ruby", "Hydrating face mask", "Mineral sunscreen",
@@ -60,7 +62,7 @@ def line(name: str = "busy", **changes: Any) -> Json:
 
 def busy(names: tuple[str, ...] = NAMES) -> Json:
     """Return a session in full swing: a weak step, a product running out, coupons going out."""
-    return {
+    snapshot: Json = {
         "session": line(),
         "at": NOW,
         "data_at": NOW - 400,
@@ -69,8 +71,8 @@ def busy(names: tuple[str, ...] = NAMES) -> Json:
         "revision": 1,
         "now": {
             "viewers": 1_284,
-            "joining_per_min": 138,
-            "leaving_per_min": 97,
+            "joining_per_min": 0,
+            "leaving_per_min": 0,
             "events_per_s": 412.5,
         },
         "money": _money(),
@@ -78,16 +80,20 @@ def busy(names: tuple[str, ...] = NAMES) -> Json:
         "worst_step": "carted",
         "gpm": _gpm(),
         "risk": _risk(),
-        "products": [_product(i, name) for i, name in enumerate(names)],
+        "products": _products(names),
         "offers": _offers(),
         "triggers": _triggers(),
         "suggestions": [
-            _suggest("stock_low", product="p3", stock=38, minutes=4.1),
+            _suggest("stock_low", product="p3", stock=12, minutes=4.3),
             _suggest("carts_waiting", product="p1", carts=23, older_than_s=60, value=296_700),
             _suggest("worst_factor", factor="click_to_order", percent_below=21, of=480),
         ],
         "markers": _markers(),
     }
+    minute = panes(snapshot)[-6:]
+    for key, of in (("joining_per_min", "entered"), ("leaving_per_min", "left")):
+        snapshot["now"][key] = sum(row[of] for row in minute)
+    return snapshot
 
 
 def empty() -> Json:
@@ -159,10 +165,10 @@ def starting() -> Json:
         "session": few,
         "now": {"viewers": 11, "joining_per_min": 11, "leaving_per_min": 0, "events_per_s": 4.2},
         "money": {
-            name: {"value": value, "last_5m": value, "baseline": None, "of": 11}
-            for name, value in (
-                ("gmv_gross", 18_800), ("gmv_net", 18_800), ("orders", 1),
-                ("watch_gpm", 1_709_090.0), ("uv_value", None),
+            name: {"value": value, "last_5m": value, "baseline": None, "of": of}
+            for name, value, of in (
+                ("gmv_gross", 18_800, 1), ("gmv_net", 18_800, 1), ("orders", 1, 11),
+                ("watch_gpm", 1_709_090.0, 11), ("uv_value", None, 11),
             )
         },
         "funnel": [
@@ -182,17 +188,29 @@ def starting() -> Json:
 
 
 def ended() -> Json:
-    """Return a session that is over."""
-    snapshot = busy()
-    over = line(ended=NOW - 5 * MINUTE, viewers_now=0, at_risk=0, events_per_s=0.0, id="ended")
+    """Return the busy session as it stands some minutes after its end."""
+    snapshot, ago = busy(), 5 * MINUTE
+    over = line(
+        "ended", started=STARTED - ago, ended=NOW - ago, viewers_now=0, at_risk=0, events_per_s=0.0
+    )
+    nothing = {"sells_out_in_min": None, "units_per_min": 0.0, "carts": 0, "carts_waiting": 0}
+    triggers = snapshot["triggers"]
     return snapshot | {
         "session": over,
-        "written_at": NOW - 5 * MINUTE,
-        "data_at": NOW - 5 * MINUTE,
+        "written_at": NOW - ago,
+        "data_at": NOW - ago,
         "now": dict.fromkeys(snapshot["now"], 0),
         "risk": zeros(snapshot)["risk"],
+        "products": [one | nothing for one in snapshot["products"]],
+        "offers": [one | {"valid_until": one["valid_until"] - ago} for one in snapshot["offers"]],
+        "triggers": triggers | {"latest": _earlier(triggers["latest"], ago)},
         "suggestions": [],
+        "markers": _earlier(snapshot["markers"], ago),
     }
+
+
+def _earlier(lines: list[Json], ms: int) -> list[Json]:
+    return [one | {"at": one["at"] - ms} for one in lines]
 
 
 def stale() -> Json:
@@ -273,53 +291,6 @@ STATES: Mapping[str, Callable[[], Json]] = {
 }
 
 
-def panes(snapshot: Json) -> list[Json]:
-    """Return the panes of a session up to now; none for those in which nothing happened."""
-    if snapshot["session"]["viewers"] == 0:
-        return []
-    started = snapshot["session"]["started"]
-    starts = range(started // PANE * PANE, snapshot["session"]["ended"] or NOW, PANE)
-    factor = (snapshot["session"]["viewers_now"] or 1_284) / 1_284
-    rows = [pane(i, start, factor=factor) for i, start in enumerate(starts)]
-    for row in rows[-2:]:
-        row["status"] = "provisional"
-    for row in rows[40:60:9]:
-        row |= {"status": "correction", "revision": 8}
-    return rows
-
-
-def pane(i: int, start: int, *, factor: float = 1.0) -> Json:
-    """Return a pane with a wave of viewers and bursts of everything else."""
-    wave = 1 - 1 / (1 + i / 25) + 0.1 * sin(i / 29) + 0.05 * sin(i / 7.3) + 0.04 * _noise(i, 1)
-    burst = max(0.0, sin(i / 17) + 0.4 * sin(i / 5)) ** 4
-
-    def count(base: float, more: float, salt: int) -> int:
-        return round(factor * wave * (base + more * burst) * (1 + 0.8 * _noise(i, salt)))
-
-    orders = count(1.4, 2.5, 2)
-    return {
-        "start": start,
-        "status": "final",
-        "revision": 3,
-        "viewers": round(1_400 * wave * factor),
-        "entered": count(24, 30, 3),
-        "left": count(18, 12, 4),
-        "likes": count(180, 350, 5),
-        "comments": count(16, 20, 6),
-        "carts": count(4, 7, 7),
-        "orders": orders,
-        "gmv_gross": orders * 30_100,
-        "gmv_net": orders * 29_500,
-    }
-
-
-def _noise(i: int, salt: int) -> float:
-    """Return the same "random" number from -1 to 1 for the same arguments."""
-    mixed = (i * 374_761_393 + salt * 668_265_263) % 2**32
-    mixed = (mixed ^ mixed >> 13) * 1_274_126_177 % 2**32
-    return (mixed ^ mixed >> 16) / 2**31 - 1
-
-
 def sessions() -> list[Json]:
     """Return the lines of the overview: three live, of different character, and two that ended."""
     return [
@@ -334,24 +305,35 @@ def sessions() -> list[Json]:
             viewers=512, peak=118, gmv_gross=412_300, gmv_net=398_000, orders=31, at_risk=4,
             events_per_s=9.5,
         ),
-        line("ended", title="Morning coats", ended=NOW - 3 * HOUR, started=NOW - 5 * HOUR,
-             viewers_now=0, at_risk=0, events_per_s=0.0),
+        line("coats", title="Morning coats", host_id="host-an", ended=NOW - 3 * HOUR,
+             started=NOW - 5 * HOUR, viewers_now=0, at_risk=0, events_per_s=0.0, orders=231,
+             gmv_gross=9_712_400, gmv_net=9_500_100, viewers=5_210, peak=873),
         line("late", title="Night kitchen", host_id="host-wu", ended=NOW - 9 * HOUR,
              started=NOW - 11 * HOUR, viewers_now=0, at_risk=0, events_per_s=0.0, orders=88,
-             gmv_gross=1_033_000, viewers=1_940, peak=402),
+             gmv_gross=1_033_000, gmv_net=1_033_000, viewers=1_940, peak=402),
     ]  # fmt: skip
 
 
 def _money() -> Json:
     figures = {
-        "gmv_gross": (18_432_050, 2_140_300, 1_772_300, 612),
-        "gmv_net": (18_100_200, 2_100_300, 1_740_400, 612),
-        "orders": (612, 55, 58, 8_412),
-        "watch_gpm": (1_893_400.0, 1_512_000.0, 1_893_400.0, 9_735),
-        "uv_value": (2_191.2, 1_790.5, 2_191.2, 8_412),
+        "gmv_gross": (GROSS, GROSS_5M, _usual(GROSS, GROSS_5M), ORDERS),
+        "gmv_net": (18_100_200, 2_100_300, _usual(18_100_200, 2_100_300), ORDERS),
+        "orders": (ORDERS, ORDERS_5M, _usual(ORDERS, ORDERS_5M), PEOPLE[0]),
+        "watch_gpm": (
+            1_000 * GROSS / VIEWS,
+            1_000 * GROSS_5M / VIEWS_5M,
+            1_000 * (GROSS - GROSS_5M) / (VIEWS - VIEWS_5M),
+            VIEWS,
+        ),
+        "uv_value": (GROSS / PEOPLE[0], 1_950.5, 1_842.0, PEOPLE[0]),
     }
     keys = ("value", "last_5m", "baseline", "of")
     return {name: dict(zip(keys, values, strict=True)) for name, values in figures.items()}
+
+
+def _usual(whole: int, lately: int) -> float:
+    """Return what 5 min brought on average in the 47 min before the last five."""
+    return (whole - lately) * 5 / 47
 
 
 def _funnel() -> list[Json]:
@@ -372,12 +354,19 @@ def _funnel() -> list[Json]:
 
 
 def _gpm() -> Json:
-    values = ((0.312, 0.305, 4_012), (0.42, 0.43, 1_251), (0.15, 0.19, 480), (30_118, 29_800, 41))
+    lately = (IMPRESSIONS_5M, VIEWS_5M, CLICKS_5M, ORDERS_5M, GROSS_5M)
+    whole = (IMPRESSIONS, VIEWS, CLICKS, ORDERS, GROSS)
+    before = [a - b for a, b in zip(whole, lately, strict=True)]
     return {
-        "value": 591_900.0,
+        "value": 1_000 * GROSS_5M / IMPRESSIONS_5M,
         "factors": [
-            {"name": name, "value": value, "baseline": base, "of": of}
-            for name, (value, base, of) in zip(FACTORS, values, strict=True)
+            {
+                "name": name,
+                "value": lately[i + 1] / lately[i],
+                "baseline": before[i + 1] / before[i],
+                "of": lately[i],
+            }
+            for i, name in enumerate(FACTORS)
         ],
         "furthest_below": "click_to_order",
     }
@@ -410,28 +399,33 @@ def _risk() -> Json:
     }
 
 
+def _products(names: tuple[str, ...]) -> list[Json]:
+    """Return the shelf, whose products share the GMV of the session."""
+    found = [_product(i, name) for i, name in enumerate(names)]
+    parts = shared(GROSS, [one["paid"] * one["price"] for one in found])
+    return [one | {"gmv_gross": part} for one, part in zip(found, parts, strict=True)]
+
+
 def _product(i: int, title: str) -> Json:
-    share = 1 / (1 + i)
-    paid = round(210 * share)
+    share, stock, per_min = 1 / (1 + i), STOCK[i], UNITS_5M[i] / 5
     return {
         "id": f"p{i + 1}",
         "title": title,
         "price": 12_900 + 3_700 * (i * 5 % 11),
         "currency": "CNY",
-        "stock": (240, 0, 38, 900, 1_200)[i % 5],
+        "stock": stock,
         "pinned": i == 0,
         "listed": i != 11,
         "exposed": round(5_200 * share),
         "clicked": round(1_480 * share),
         "carted": round(520 * share),
         "ordered": round(230 * share),
-        "paid": paid,
-        "units_per_min": round(9 * share, 1),
-        "gmv_gross": paid * (12_900 + 3_700 * (i * 5 % 11)),
+        "paid": round(210 * share),
+        "units_per_min": per_min,
         "carts": round(44 * share),
         "carts_waiting": round(23 * share),
         "oldest_cart_at": NOW - 400 * SECOND,
-        "sells_out_in_min": (62.0, None, 4.1, None, None)[i % 5],
+        "sells_out_in_min": round(stock / per_min, 1) if stock and per_min else None,
         "bought_with": [f"p{(i + 2) % 5 + 1}", f"p{(i + 4) % 6 + 1}"] if i < 6 else [],
     }
 
@@ -445,7 +439,7 @@ def _offers() -> list[Json]:
         },
         {
             "id": "o2", "kind": "amount_off", "value": 2_000, "currency": "CNY",
-            "minimum_spend": 8_800, "budget": 300_000, "left": 18_000,
+            "minimum_spend": 8_800, "budget": 300_000, "left": 180_000,
             "valid_until": NOW + 15 * MINUTE,
         },
     ]  # fmt: skip
@@ -457,7 +451,7 @@ def _triggers() -> Json:
         ("recommendation", "after_order", "ordered", 1.0, "shown"),
         ("coupon", "at_risk", "idle", 1.4, "sent"),
         ("recommendation", "hesitating", "clicks_without_cart", 2.0, "declined"),
-        ("recommendation", "sold_out", "sold_out", 1.0, "accepted"),
+        ("recommendation", "cart_removed", "removed_from_cart", 1.0, "accepted"),
         ("coupon", "at_risk", "silent", 1.1, "failed"),
         ("coupon", "cart_waiting", "cart_age_s", 41.0, "expired"),
     )
@@ -479,14 +473,17 @@ def _triggers() -> Json:
     }  # fmt: skip
 
 
+COUPONED = ("p1", "p3", "p4", "p5", "p6", "p8")
+
+
 def _trigger(i: int, kind: str, rule: str, code: str, weight: float, state: str) -> Json:
     return {
         "id": f"t{i}",
-        "at": NOW - 7_000 - 13_000 * i,
+        "at": NOW - 4_000 - 6_000 * i,
         "kind": kind,
         "rule": rule,
         "viewer": f"{0x5A3037B3 * (i + 5) % 2**32:08x}",
-        "products": [f"p{i % 6 + 1}"] if kind == "coupon" else ["p4", "p7", "p9"],
+        "products": [COUPONED[i % 6]] if kind == "coupon" else ["p4", "p7", "p9"],
         "reasons": [{"code": code, "weight": weight}, {"code": "settled", "weight": -0.4}],
         "amount": 2_000 if kind == "coupon" else None,
         "state": state,
@@ -502,7 +499,7 @@ def _markers() -> list[Json]:
         {"at": NOW - 20 * MINUTE, "kind": "offer", "product": None, "count": None},
         {"at": NOW - 9 * MINUTE, "kind": "flash_price", "product": "p4", "count": None},
         *(
-            {"at": NOW - m * MINUTE, "kind": "trigger", "product": None, "count": 3 + m % 5}
+            {"at": NOW - m * MINUTE, "kind": "trigger", "product": None, "count": 8 + m % 5}
             for m in range(1, 46)
         ),
     ]

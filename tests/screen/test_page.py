@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.screen.chromium import Look, drawn
+from tests.screen.chromium import Look, drawn, looking
 from tests.screen.feed import COOKIE, Feed, serving
-from tests.screen.states import NOW, PANE, Json, pane
+from tests.screen.panes import NOW, PANE, Json, pane
 
 NOTHING = "\N{EN DASH}"  # what stands where there is no number
 
@@ -49,6 +49,16 @@ async def test_rates_over_few_people_are_too_few(page: Page, feed: Feed) -> None
     await expect(rate.locator(".vh")).to_have_text(re.compile("a rate needs 30"))
 
 
+async def test_a_tile_over_few_people_lately_draws_no_arrow(page: Page, feed: Feed) -> None:
+    """What five minutes brought is too few to tell, while the whole session is not."""
+    gpm = feed.snapshots["busy"]["money"]["watch_gpm"]
+    gpm["last_5m"] = None
+    await open_session(page, feed, "busy")
+    tile = page.locator("[data-figure=watch_gpm]")
+    await expect(tile.locator(".huge span").first).to_have_text("¥18,934")
+    await expect(tile.locator(".compare")).to_have_text("last 5 min too few")
+
+
 async def test_the_weakest_step_and_factor_are_named(page: Page, feed: Feed) -> None:
     """What is furthest below the usual is marked, and said in words."""
     await open_session(page, feed, "busy")
@@ -71,6 +81,19 @@ async def test_huge_numbers_are_short_in_chinese_units(page: Page, feed: Feed) -
     """12.84 hundred million reads 12.84 亿."""
     await open_session(page, feed, "huge")
     await expect(page.locator("[data-at=viewers]")).to_have_text("12.84亿")
+
+
+async def test_an_offer_s_money_is_of_its_own_currency(page: Page, feed: Feed) -> None:
+    """What is left of a budget in dollars is dollars, in the panel and in the suggestion."""
+    low = {"code": "budget_low", "params": {"offer": "o2", "left": 18_000, "percent_left": 6}}
+    feed.snapshots["busy"]["suggestions"] = [low]
+    feed.snapshots["busy"]["offers"][1]["currency"] = "USD"
+    await open_session(page, feed, "busy")
+    offer = page.locator("#did .budgets li").nth(1)
+    await expect(offer).to_have_text(
+        re.compile(r"^\$20\.00 off · until \d\d:\d\d\$1,800 of \$3,000")
+    )
+    await expect(page.locator("#next li span")).to_contain_text("$180.00 left")
 
 
 async def test_titles_are_text_whatever_they_hold(page: Page, feed: Feed) -> None:
@@ -96,6 +119,20 @@ async def test_old_numbers_look_old(page: Page, feed: Feed) -> None:
         ".map((one) => getComputedStyle(one).color)"
     )
     assert len(set(colours)) == 1
+
+
+async def test_a_small_room_s_old_numbers_look_old(page: Page, feed: Feed) -> None:
+    """Workers write of quiet rooms, too: silence means the same however few are there."""
+    feed.snapshots["starting"]["written_at"] = NOW - 8_000
+    await open_session(page, feed, "starting")
+    await expect(page.locator(".chip")).to_have_text(re.compile(r"^Data is \d+ s old$"))
+
+
+async def test_the_server_s_word_makes_numbers_old(page: Page, feed: Feed) -> None:
+    """What it calls stale looks stale, whatever the page reckons."""
+    feed.snapshots["busy"]["stale"] = True
+    await open_session(page, feed, "busy")
+    await expect(page.locator(".chip")).to_have_attribute("data-state", "old")
 
 
 async def test_a_lost_server_is_told_and_survived(page: Page, feed: Feed) -> None:
@@ -145,6 +182,42 @@ async def test_an_access_that_ends_shows_the_way_in(page: Page) -> None:
         feed.cut()
         await expect(page.locator(".chip")).to_have_text("Signed out")
         await expect(page.locator("#notice a")).to_have_text("Sign in")
+
+
+async def test_a_failure_of_the_page_is_told_until_it_is_loaded_anew(
+    browser: Browser, feed: Feed
+) -> None:
+    """What comes after it hides nothing of it: some panel may stand still for ever."""
+    async with looking(browser, {}) as page:
+        await open_session(page, feed, "busy")
+        await page.evaluate("setTimeout(() => { throw new Error('a panel stumbled') }), null")
+        await expect(page.locator("#notice")).to_have_text(re.compile("a panel stumbled. Reload"))
+        feed.push("busy", now=feed.snapshots["busy"]["now"] | {"viewers": 1_300})
+        await expect(page.locator("[data-at=viewers]")).to_have_text("1,300")
+        assert await page.locator("#notice").is_visible()
+        assert await page.locator(".chip").text_content() == "Page failed"
+        assert await page.locator("main[data-stale]").count() == 1
+
+
+async def test_words_that_do_not_come_break_nothing(page: Page, feed: Feed) -> None:
+    """A server that is away when somebody changes the language leaves the page as it was."""
+    await open_session(page, feed, "busy")
+    feed.down = True
+    async with page.expect_response("**/words/zh.json"):
+        await page.get_by_role("button", name="中文").click()
+    feed.push("busy", now=feed.snapshots["busy"]["now"] | {"viewers": 1_300})
+    await expect(page.locator("[data-at=viewers]")).to_have_text("1,300")
+    await expect(page.locator(".chip")).to_have_text("Live")
+
+
+async def test_an_offer_without_an_end_stops_nothing(page: Page, feed: Feed) -> None:
+    """The contract allows times that no calendar has; every panel is drawn, and the timeline."""
+    offers = [one | {"valid_until": 2**53 - 1} for one in feed.snapshots["busy"]["offers"]]
+    feed.snapshots["busy"]["offers"] = offers
+    await open_session(page, feed, "busy")
+    await expect(page.locator("#did .budgets li").first).to_contain_text(f"until {NOTHING}")
+    await expect(page.locator("#products tbody tr")).to_have_count(12)
+    await expect(page.locator("#timeline [data-at=summary]")).to_contain_text("paid orders")
 
 
 # --- calm --------------------------------------------------------------------------------------
@@ -350,9 +423,9 @@ async def test_suggestions_are_announced_once_and_can_be_dismissed(page: Page, f
     await expect(live).to_contain_text("New suggestion: Hydrating face mask sells out")
     said = await live.text_content()
     suggestions: list[Json] = json.loads(json.dumps(feed.snapshots["busy"]["suggestions"]))
-    suggestions[0]["params"]["stock"] = 31
+    suggestions[0]["params"]["stock"] = 11
     feed.push("busy", suggestions=suggestions)
-    await expect(page.locator("#next li").first).to_contain_text("31 left")
+    await expect(page.locator("#next li").first).to_contain_text("11 left")
     assert await live.text_content() == said
     await page.get_by_role("button", name=re.compile("^Dismiss: Hydrating")).click()
     await expect(page.locator("#next li")).to_have_count(2)
@@ -361,6 +434,33 @@ async def test_suggestions_are_announced_once_and_can_be_dismissed(page: Page, f
     await expect(page.locator("#next li")).to_have_count(2)
     focused: str = await page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert focused.startswith("Dismiss: ")
+
+
+async def test_factors_are_suggestions_of_their_own(page: Page, feed: Feed) -> None:
+    """Who dismisses one hears of the other, and of a change from one to the other."""
+    one, other = (
+        {"code": "worst_factor", "params": {"factor": factor, "percent_below": 21, "of": 480}}
+        for factor in ("click_to_order", "order_value")
+    )
+    feed.snapshots["busy"]["suggestions"] = [one]
+    await open_session(page, feed, "busy")
+    await page.get_by_role("button", name=re.compile("^Dismiss: Click to order")).click()
+    await expect(page.locator("#next li")).to_have_count(0)
+    feed.push("busy", suggestions=[other])
+    await expect(page.locator("#next li")).to_contain_text(["Order value is 21% below usual"])
+    await expect(page.locator("#next [aria-live=polite]")).to_contain_text("Order value")
+
+
+async def test_a_dismissed_suggestion_makes_room_for_the_next(page: Page, feed: Feed) -> None:
+    """Of all that the server sends, the three most urgent that nobody dismissed are shown."""
+    more = {"code": "viewers_leaving", "params": {"leaving_per_min": 97, "joining_per_min": 8}}
+    feed.snapshots["busy"]["suggestions"].append(more)
+    await open_session(page, feed, "busy")
+    shown = page.locator("#next li span")
+    await expect(shown).to_have_count(3)
+    await page.get_by_role("button", name=re.compile("^Dismiss: Hydrating")).click()
+    await expect(shown).to_have_count(3)
+    await expect(shown.last).to_contain_text("97 viewers a minute leave")
 
 
 async def test_a_code_without_words_is_left_out(page: Page, feed: Feed) -> None:

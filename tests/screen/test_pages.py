@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Download, Page, expect
+from playwright.async_api import Browser, Download, Page, expect
 
-from tests.screen.chromium import drawn
+from tests.screen.chromium import drawn, looking
 from tests.screen.feed import COOKIE, Feed, serving
+from tests.screen.panes import NOW
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 TOKEN = "header.payload.signature"  # the scripted server compares it as text
+NOTHING = "\N{EN DASH}"  # what stands where there is no number
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -47,7 +49,7 @@ async def test_overview_leads_to_screens_and_reports(page: Page, feed: Feed) -> 
     """A live session leads to its screen, an ended one to its report."""
     await drawn(page, feed.url)
     await expect(page.locator("#live .name").first).to_have_attribute("href", "/s/busy")
-    await expect(page.locator("#over .name").first).to_have_attribute("href", "/s/ended/report")
+    await expect(page.locator("#over .name").first).to_have_attribute("href", "/s/coats/report")
 
 
 async def test_overview_follows_the_server(page: Page, feed: Feed) -> None:
@@ -62,6 +64,56 @@ async def test_overview_follows_the_server(page: Page, feed: Feed) -> None:
     await expect(page.locator("main")).to_have_attribute("data-stale", "")
 
 
+async def test_overview_says_which_sessions_are_old(page: Page, feed: Feed) -> None:
+    """Numbers that nobody renews are grey and tell their age; those of other sessions are not."""
+    feed.sessions[0] |= {"stale": True, "written_at": NOW - 47_000}
+    await drawn(page, feed.url)
+    stale = page.locator("#live tr[data-stale]")
+    await expect(stale).to_have_count(1)
+    await expect(stale).to_have_text(re.compile(r"host-lin · Data is \d\d s old"))
+    await expect(page.locator(".chip")).to_have_attribute("data-state", "live")
+
+
+async def test_overview_is_old_when_all_of_it_is(page: Page, feed: Feed) -> None:
+    """Where no session is written any more, the whole page says how old its newest number is."""
+    for i, one in enumerate(feed.sessions[:3]):
+        one |= {"stale": True, "written_at": NOW - (i + 1) * 200_000}
+    await drawn(page, feed.url)
+    await expect(page.locator(".chip")).to_have_text("Data is 3 min old")
+    await expect(page.locator("#notice")).to_have_text(re.compile("^These numbers are old"))
+
+
+async def test_overview_s_clocks_go_on_while_nothing_changes(page: Page, feed: Feed) -> None:
+    """What has not changed is not sent again; time passes all the same."""
+    await drawn(page, feed.url)
+    running = page.locator("#live tbody tr").first.locator("td").last
+    before = await running.text_content()
+    await expect(running).not_to_have_text(before or "")
+
+
+async def test_overview_does_not_wait_for_ever(page: Page, feed: Feed) -> None:
+    """A server that takes a question and never answers is told like one that is away."""
+    await drawn(page, feed.url)
+    feed.hangs = True
+    await expect(page.locator(".chip")).to_have_text(re.compile("^Reconnecting, data is"))
+    await expect(page.locator("#notice")).to_have_text(re.compile("^The connection was lost"))
+
+
+async def test_overview_s_failure_is_told_until_it_is_loaded_anew(
+    browser: Browser, feed: Feed
+) -> None:
+    """The next answer of the server hides nothing of it."""
+    async with looking(browser, {}) as page:
+        await drawn(page, feed.url)
+        await page.evaluate("setTimeout(() => { throw new Error('a row stumbled') }), null")
+        await expect(page.locator("#notice")).to_have_text(re.compile("a row stumbled. Reload"))
+        feed.sessions.pop()
+        await expect(page.locator("#over tbody tr")).to_have_count(1)
+        assert await page.locator("#notice").is_visible()
+        assert await page.locator(".chip").text_content() == "Page failed"
+        assert await page.locator("main[data-stale]").count() == 1
+
+
 # --- report ------------------------------------------------------------------------------------
 
 
@@ -69,7 +121,7 @@ async def test_report_says_what_the_session_brought(page: Page, feed: Feed) -> N
     """The cover, the sums and the shelf of a session that is over."""
     await drawn(page, f"{feed.url}/s/ended/report")
     await expect(page.locator("#cover h2")).to_have_text("Autumn skin care, live from the studio")
-    await expect(page.locator("#cover dl")).to_contain_text("0:47:00")
+    await expect(page.locator("#cover dl")).to_contain_text("0:52:00")
     await expect(page.locator("#summary tbody tr").first).to_have_text(re.compile("¥184,320.50"))
     await expect(page.locator("#products tbody tr")).to_have_count(14)
 
@@ -77,15 +129,19 @@ async def test_report_says_what_the_session_brought(page: Page, feed: Feed) -> N
 @pytest.mark.parametrize(
     ("section", "begins"),
     [
-        ("summary", ["Figure,Whole session,Last 5 min,Average 5 min", "GMV,184320.5,21403,17723"]),
+        ("summary", ["Figure,Whole session,Last 5 min,Average 5 min", "GMV,184320.5,21403,17331"]),
         ("funnel", ["Step,People,From the step before,Usual 5 min,Last 5 min", "Came in,8412,,,"]),
         (
             "products",
-            ["Product,Price (CNY),Stock,Sells out in,Seen", "Hydrating face mask,499,38,4.1,1733"],
+            ["Product,Price (CNY),Stock,Sells out in,Seen", "Hydrating face mask,499,12,,1733"],
         ),
         ("triggers", ["Kind,sent,shown,accepted,declined,", "Coupons,148,131,64,22,16104"]),
+        (
+            "budgets",
+            ["Offer,Currency,Budget,Left,Valid until", "10% off,USD,5000,2123,2026-09-21T"],
+        ),
         ("held", ["Reason,Times", "the viewer's last coupon was too recent,212"]),
-        ("markers", ["Time,What", "2026-09-21T13:23:20.000Z,pinned: Down jacket"]),
+        ("markers", ["Time,What", "2026-09-21T13:18:20.000Z,pinned: Down jacket"]),
         (
             "timeline",
             ["Time,Viewers,GMV (CNY),Paid orders,Into carts,Comments,Likes,Status", "2026-09-21T"],
@@ -96,6 +152,7 @@ async def test_tables_are_taken_away_as_csv(
     page: Page, feed: Feed, section: str, begins: list[str]
 ) -> None:
     """Plain values: money in major units, times in UTC, text as text."""
+    feed.snapshots["ended"]["offers"][0]["currency"] = "USD"
     await drawn(page, f"{feed.url}/s/ended/report")
     async with page.expect_download() as download:
         await page.locator(f"#{section}").get_by_role("button", name=re.compile("CSV")).click()
@@ -136,6 +193,27 @@ async def test_a_report_of_a_running_session_says_so(page: Page, feed: Feed) -> 
     await expect(page.locator("#cover")).to_contain_text("The session is still running")
 
 
+async def test_a_report_s_rates_name_their_denominators(page: Page, feed: Feed) -> None:
+    """Money per person of a few people is no number, there as on the live screen."""
+    await drawn(page, f"{feed.url}/s/starting/report")
+    rates = page.locator("#summary tbody tr:nth-child(n + 4)")
+    for rate, per in zip(await rates.all(), ("views", "viewers"), strict=True):
+        value, lately = rate.locator("td").nth(0), rate.locator("td").nth(1)
+        await expect(value).to_have_text(f"too few (too few to tell: 11 {per}, a rate needs 30)")
+        await expect(lately).to_have_text("too few")
+
+
+async def test_a_report_bears_an_offer_without_an_end(page: Page, feed: Feed) -> None:
+    """A time that no calendar has is shown, and taken away, as none."""
+    feed.snapshots["ended"]["offers"][0]["valid_until"] = 2**53 - 1
+    await drawn(page, f"{feed.url}/s/ended/report")
+    await expect(page.locator("#budgets tbody tr").first).to_have_text(re.compile(f"{NOTHING}$"))
+    async with page.expect_download() as download:
+        await page.locator("#budgets").get_by_role("button", name=re.compile("CSV")).click()
+    lines = (await content(await download.value)).decode("utf-8-sig").split("\r\n")
+    assert lines[1] == "10% off,CNY,5000,2123,"
+
+
 # --- sign-in -----------------------------------------------------------------------------------
 
 
@@ -164,3 +242,13 @@ async def test_a_wrong_token_is_refused_in_words(page: Page, guarded: Feed) -> N
     await expect(page.get_by_role("alert")).to_have_text(re.compile("not valid"))
     assert await page.evaluate("document.activeElement.id") == "token"
     assert not any(cookie.get("name") == COOKIE for cookie in await page.context.cookies())
+
+
+async def test_too_many_tries_are_told_in_words(page: Page, guarded: Feed) -> None:
+    """Who tries too often hears that, and how long to wait; nothing is wrong with the server."""
+    guarded.tries = 1
+    await drawn(page, f"{guarded.url}/login")
+    await page.get_by_label("Access token").fill("wrong")
+    for said in ("not valid", "too many tries. Wait a minute"):
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_have_text(re.compile(said))

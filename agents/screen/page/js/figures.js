@@ -34,12 +34,12 @@ export function denominator(of, per, few = of < ENOUGH) {
 export const difference = (value, usual) =>
   typeof value === "number" && typeof usual === "number" && usual > 0 ? value / usual - 1 : null;
 
-/** Show a difference in words and tone: what is near the usual is "as usual". */
+/** Show a difference in words and tone: what is near the usual is "as usual", no value says nothing. */
 export function setDelta(node, value, usual) {
   const delta = difference(value, usual);
   const notable = delta !== null && Math.abs(delta) >= NOTABLE;
   attr(node, "data-tone", notable ? (delta > 0 ? "good" : "bad") : null);
-  if (delta === null) text(node, t("now.no_usual"));
+  if (delta === null) text(node, value === null ? "" : t("now.no_usual"));
   else text(node, notable ? `${delta > 0 ? "↑" : "↓"} ${change(Math.abs(delta))}` : t("now.as_usual"));
 }
 

@@ -70,18 +70,24 @@ export function scale(currency) {
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
+const CLOCK_STYLE = { timeStyle: "short", hourCycle: "h23" };
+const LATEST_MS = 8.64e15; // the contract allows later ones, "never"; a Date ends here, and throws
+
+const dated = (ms) => known(ms) && Math.abs(ms) <= LATEST_MS;
+
+const time = (ms, options) => (dated(ms) ? formatter(options, Intl.DateTimeFormat).format(ms) : NONE);
+
 /** A time of day, hours and minutes. */
-export const clock = (ms) => (known(ms) ? formatter(CLOCK, Intl.DateTimeFormat).format(ms) : NONE);
+export const clock = (ms) => time(ms, CLOCK);
 
 /** A time of day with seconds. */
-export const clockSeconds = (ms) =>
-  known(ms) ? formatter({ ...CLOCK, second: "2-digit" }, Intl.DateTimeFormat).format(ms) : NONE;
+export const clockSeconds = (ms) => time(ms, { ...CLOCK, second: "2-digit" });
 
 /** A date and a time of day. */
-export const moment = (ms) =>
-  known(ms) ? formatter({ dateStyle: "medium", ...CLOCK_STYLE }, Intl.DateTimeFormat).format(ms) : NONE;
+export const moment = (ms) => time(ms, { dateStyle: "medium", ...CLOCK_STYLE });
 
-const CLOCK_STYLE = { timeStyle: "short", hourCycle: "h23" };
+/** A time as machines read it, in UTC; null where there is none. */
+export const iso = (ms) => (dated(ms) ? new Date(ms).toISOString() : null);
 
 /** How long, as h:mm:ss. */
 export function duration(ms) {

@@ -1,9 +1,7 @@
 // How old the numbers are, by the server's clock; old numbers never look new.
 
-/** A busy room's data is old after 5 s; in a small one nothing may happen between heartbeats. */
+/** The server's own limit, should no word of it come any more; tasks write every 2 s, in quiet rooms too. */
 const OLD_MS = 5_000;
-const QUIET_OLD_MS = 15_000;
-const BUSY_VIEWERS = 30;
 
 /** Remembers when the newest snapshot came, and what the connection says. */
 export class Freshness {
@@ -40,15 +38,11 @@ export class Freshness {
     if (this.#snapshot.session.ended) return "ended";
     if (this.connection !== "live")
       return this.connection === "connecting" ? "reconnecting" : this.connection;
-    return this.ageMs() > this.#limit() ? "old" : "live";
+    return this.#snapshot.stale || this.ageMs() > OLD_MS ? "old" : "live";
   }
 
   /** Whether the numbers must look old. */
   stale() {
     return !["live", "ended", "connecting"].includes(this.state());
-  }
-
-  #limit() {
-    return this.#snapshot.now.viewers >= BUSY_VIEWERS ? OLD_MS : QUIET_OLD_MS;
   }
 }

@@ -4,7 +4,8 @@ import { postJson, sessionUrl } from "./api.js";
 import { shell } from "./shell.js";
 import { start, t } from "./words.js";
 
-const REFUSED = new Set([400, 401, 403]);
+const REFUSED = "login.refused";
+const WRONG = { 400: REFUSED, 401: REFUSED, 403: REFUSED, 429: "login.too_often" };
 
 const form = document.getElementById("form");
 const field = document.getElementById("token");
@@ -37,7 +38,7 @@ async function signIn(token) {
   try {
     location.replace(home(await postJson("/v1/login", { token })));
   } catch (error) {
-    say(REFUSED.has(error.status) ? "login.refused" : "login.unreachable");
+    say(WRONG[error.status] ?? "login.unreachable");
     field.focus();
   }
 }

@@ -3,16 +3,16 @@
 import { AnswerError, getJson, sessionUrl } from "./api.js";
 import { attr, h, text } from "./dom.js";
 import { age, clock, decimal, duration, money, moment, short, shortMoney } from "./format.js";
-import { notice, reportFailures, shell } from "./shell.js";
+import { dim, notice, reportFailures, shell } from "./shell.js";
 import { Table } from "./table.js";
 import { start, t } from "./words.js";
 
 const EVERY_MS = 2_000;
+const PATIENCE_MS = 5_000; // a server that hangs is as good as none
 
 reportFailures();
 await start();
 
-const main = document.getElementById("main");
 const header = shell();
 const live = overviewTable("overview", [
   number("viewers_now", "overview.viewers"),
@@ -28,8 +28,8 @@ const live = overviewTable("overview", [
   {
     key: "running",
     head: "overview.running",
-    value: (one) => newest.at - one.started,
-    draw: (cell, one) => text(cell, duration(newest.at - one.started)),
+    value: (one) => now() - one.started,
+    draw: (cell, one) => text(cell, duration(now() - one.started)),
   },
 ]);
 const over = overviewTable("overview.over", [
@@ -47,11 +47,20 @@ document.getElementById("live").append(live.node);
 document.getElementById("over").append(over.node);
 
 let newest = null;
-let cameAt = 0;
+let cameAt = 0; // when that came: what has not changed is not sent again
+let answeredAt = 0; // when the server last said that it still holds
 let failure = null;
 
+/** Now, by the server's clock. */
+const now = () => newest.at + performance.now() - cameAt;
+
+/** For how long nobody has written of a session. */
+const silence = (one) => now() - (one.written_at ?? one.started);
+
+const unended = () => newest?.sessions.filter((one) => !one.ended) ?? [];
+
 function draw() {
-  const running = newest?.sessions.filter((one) => !one.ended) ?? [];
+  const running = unended();
   const ended = newest?.sessions.filter((one) => one.ended) ?? [];
   text(document.getElementById("live-title"), title(running.length));
   attr(live.node, "hidden", running.length === 0);
@@ -66,31 +75,40 @@ function title(n) {
   return n ? t("overview.live", { n }) : t("overview.none_live");
 }
 
+function stateNow() {
+  if (failure !== null) return failure === 401 ? "signed-out" : "reconnecting";
+  if (!newest) return "connecting";
+  const running = unended();
+  return running.length && running.every((one) => one.stale) ? "old" : "live";
+}
+
 function drawState() {
-  const words = { age: age(performance.now() - cameAt) };
-  const state = failure ? (failure === 401 ? "signed-out" : "reconnecting") : newest ? "live" : "connecting";
+  const state = stateNow();
+  const silent = state === "old" ? Math.min(...unended().map(silence)) : performance.now() - answeredAt;
+  const words = { age: age(silent) };
   const key = state === "reconnecting" && newest ? "state.reconnecting.age" : `state.${state}`;
   header({
     title: t("overview"),
     page: t("title.overview"),
     state,
-    words: state === "live" ? clock(newest.at) : t(key, words),
+    words: state === "live" ? clock(now()) : t(key, words),
   });
-  attr(main, "data-stale", failure !== null);
-  const tone = state === "signed-out" ? "bad" : failure ? "warn" : "";
+  dim(failure !== null);
+  const tone = { "signed-out": "bad", reconnecting: "warn", old: "warn" }[state] ?? "";
   notice(noticeOf(state), tone, { signedOut: state === "signed-out" });
 }
 
 function noticeOf(state) {
-  if (state === "signed-out") return t("notice.signed-out");
-  if (failure) return newest ? t("notice.reconnecting") : t("notice.error");
+  if (state === "reconnecting") return t(newest ? "notice.reconnecting" : "notice.error");
+  if (state === "signed-out" || state === "old") return t(`notice.${state}`);
   return newest && newest.sessions.length === 0 ? t("overview.none") : null;
 }
 
 async function ask() {
   try {
-    newest = await getJson("/v1/sessions");
-    cameAt = performance.now();
+    const answer = await getJson("/v1/sessions", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    answeredAt = performance.now();
+    if (answer !== newest) [newest, cameAt] = [answer, answeredAt];
     failure = null;
   } catch (error) {
     failure = error instanceof AnswerError ? error.status : 0;
@@ -124,7 +142,9 @@ function drawTitle(cell, one) {
   const [name, host] = cell.children;
   attr(name, "href", sessionUrl(one.id, one.ended ? "/report" : ""));
   text(name, one.title || one.id);
-  text(host, one.host_id || "");
+  attr(cell.parentNode, "data-stale", one.stale);
+  const old = one.stale ? t("state.old", { age: age(silence(one)) }) : null;
+  text(host, [one.host_id, old].filter(Boolean).join(" · "));
 }
 
 function common() {

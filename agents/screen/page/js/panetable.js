@@ -1,7 +1,7 @@
 // The panes as a table: what the timeline draws, for who reads better than looks, and to export.
 
 import { attr, text } from "./dom.js";
-import { clockSeconds, money, NONE, scale, whole } from "./format.js";
+import { clockSeconds, iso, money, NONE, scale, whole } from "./format.js";
 import { LANES } from "./panes.js";
 import { Table } from "./table.js";
 import { t } from "./words.js";
@@ -17,7 +17,7 @@ export function paneTable(currency) {
         key: "time",
         head: "timeline.time",
         words: true,
-        value: (row) => new Date(row.start).toISOString(),
+        value: (row) => iso(row.start),
         draw: (cell, row) => text(cell, clockSeconds(row.start)),
       },
       ...LANES.map((lane) => laneColumn(lane, currency)),

@@ -2,9 +2,10 @@
 
 import { attr, text } from "./dom.js";
 import { ENOUGH, setRate } from "./figures.js";
-import { clockSeconds, money, moment, percent, scale, whole } from "./format.js";
+import { clockSeconds, iso, money, moment, percent, scale, whole } from "./format.js";
 import { FACTOR_PER, held, offered, offerValue, productName, why } from "./sentences.js";
 import { factorValue } from "./panels/funnel.js";
+import { isFew, PER, RATES } from "./panels/now.js";
 import { productTable } from "./panels/products.js";
 import { markerWords } from "./panels/timeline.js";
 import { Table } from "./table.js";
@@ -23,14 +24,14 @@ const count = (key, head, value = (one) => one[key]) => ({
   draw: (cell, one) => text(cell, whole(value(one))),
 });
 
-/** A column of money: shown with its currency, taken away in major units. */
-const cash = (key, head, currency, value = (one) => one[key]) => ({
+/** A column of money: shown with its currency, taken away in major units; `unit` if all rows have one. */
+const cash = (key, head, currency, unit) => ({
   key,
   head,
-  value,
-  draw: (cell, one) => text(cell, money(value(one), currency())),
-  unit: currency,
-  take: (one) => (value(one) === null ? null : value(one) / scale(currency())),
+  value: (one) => one[key],
+  draw: (cell, one) => text(cell, money(one[key], currency(one))),
+  unit,
+  take: (one) => (one[key] === null ? null : one[key] / scale(currency(one))),
 });
 
 /** A column of rates: too few to tell stays so, and is empty when taken away. */
@@ -44,19 +45,23 @@ const rates = (key, head, per = () => "previous", show = () => percent) => ({
 
 const plain = (label, key, columns) => new Table({ label, key, sort: null, columns });
 
-/** A figure is money, unless it counts orders. */
+/** A figure is money, unless it counts orders; the whole session's names its denominator. */
 function figureColumn(key, head, currency) {
   const isMoney = (one) => one.name !== "orders";
-  return {
-    key,
-    head,
-    value: (one) => one[key],
-    draw: (cell, one) => text(cell, isMoney(one) ? money(one[key], currency()) : whole(one[key])),
-    take: (one) => (one[key] !== null && isMoney(one) ? one[key] / scale(currency()) : one[key]),
+  const value = (one) => (isFew(one) ? null : one[key]);
+  const show = (one, amount) => (isMoney(one) ? money(amount, currency()) : whole(amount));
+  const draw = (cell, one) => {
+    const isRate = RATES.has(one.name);
+    if (isRate && key === "value") setRate(cell, one, PER[one.name], (amount) => show(one, amount));
+    else if (isRate && key === "last_5m" && value(one) === null) text(cell, t("too_few"));
+    else text(cell, show(one, value(one)));
   };
+  const take = (one) => (value(one) !== null && isMoney(one) ? value(one) / scale(currency()) : value(one));
+  return { key, head, value, draw, take };
 }
 
 const currencyOf = (snapshot) => () => snapshot().session.currency;
+const ownCurrency = (one) => one.currency;
 
 export const TABLES = {
   summary: {
@@ -107,20 +112,22 @@ export const TABLES = {
       plain("report.triggers", (one) => one.kind, [
         words("kind", "did.kind", (one) => t(`did.${one.kind}`)),
         ...COUNTS.map((key) => count(key, `did.${key}`)),
-        cash("revenue", "did.revenue", currencyOf(snapshot)),
+        cash("revenue", "did.revenue", currencyOf(snapshot), currencyOf(snapshot)),
       ]),
     rows: ({ triggers }) => ["coupons", "recommendations"].map((kind) => ({ kind, ...triggers[kind] })),
   },
   budgets: {
-    make: (snapshot) =>
+    make: () =>
       plain("did.budgets", (one) => one.id, [
-        words("offer", "report.offer", (one) => offerValue(one, one.currency)),
-        cash("budget", "report.budget", currencyOf(snapshot)),
-        cash("left", "report.left", currencyOf(snapshot)),
+        words("offer", "report.offer", offerValue),
+        words("currency", "report.currency", ownCurrency),
+        cash("budget", "report.budget", ownCurrency),
+        cash("left", "report.left", ownCurrency),
         {
           key: "until",
           head: "report.until",
-          value: (one) => new Date(one.valid_until).toISOString(),
+          words: true,
+          value: (one) => iso(one.valid_until),
           draw: (cell, one) => text(cell, moment(one.valid_until)),
         },
       ]),
@@ -158,7 +165,7 @@ const timeColumn = {
   key: "at",
   head: "did.time",
   words: true,
-  value: (one) => new Date(one.at).toISOString(),
+  value: (one) => iso(one.at),
   draw: (cell, one) => {
     text(cell, clockSeconds(one.at));
     attr(cell, "title", moment(one.at));

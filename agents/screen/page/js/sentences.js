@@ -56,8 +56,8 @@ export function offered(trigger, snapshot) {
 }
 
 /** An offer's value: "10% off", "¥5.00 off". */
-export function offerValue(offer, currency) {
-  const value = offer.kind === "percent_off" ? `${whole(offer.value)}%` : money(offer.value, currency);
+export function offerValue(offer) {
+  const value = offer.kind === "percent_off" ? `${whole(offer.value)}%` : money(offer.value, offer.currency);
   return t(`did.offer.${offer.kind}`, { value });
 }
 
@@ -65,7 +65,8 @@ export function offerValue(offer, currency) {
 export function suggestion({ code, params }, snapshot) {
   const key = `next.${code}`;
   if (!(code in SUGGESTIONS)) return null;
-  const cash = (minor) => shortMoney(minor, snapshot.session.currency);
+  const offer = snapshot.offers.find((one) => one.id === params.offer);
+  const cash = (minor) => shortMoney(minor, (offer ?? snapshot.session).currency);
   const product = params.product === undefined ? undefined : productName(snapshot, params.product);
   return t(key, { product, ...SUGGESTIONS[code](params, cash) });
 }

@@ -1,7 +1,6 @@
 // The host screen: one stream in, seven panels out.
 
 import { sessionId, sessionUrl } from "./api.js";
-import { attr } from "./dom.js";
 import { age, clock, duration } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { paced } from "./pace.js";
@@ -13,7 +12,7 @@ import { now } from "./panels/now.js";
 import { products } from "./panels/products.js";
 import { risk } from "./panels/risk.js";
 import { timeline } from "./panels/timeline.js";
-import { link, notice, reportFailures, shell } from "./shell.js";
+import { dim, link, notice, reportFailures, shell } from "./shell.js";
 import { follow } from "./stream.js";
 import { start, t } from "./words.js";
 
@@ -21,7 +20,6 @@ reportFailures();
 await start();
 
 const id = sessionId();
-const main = document.getElementById("main");
 const header = shell({ links: [link(sessionUrl(id, "/report"), "nav.report")] });
 const freshness = new Freshness();
 const panes = new Panes();
@@ -53,9 +51,7 @@ function drawState() {
   });
   const [key, tone] = noticeOf(state);
   notice(key && t(key, words), tone, { signedOut: state === "signed-out" });
-  const was = main.hasAttribute("data-stale");
-  attr(main, "data-stale", freshness.stale());
-  if (was !== freshness.stale()) line.repaint();
+  if (dim(freshness.stale())) line.repaint();
 }
 
 const stateKey = (state) =>

@@ -6,6 +6,8 @@ import { choose, fill, lang, t } from "./words.js";
 const MARK = "M4 17h6l3-8 5 15 4-11 2 4h4";
 const HALF = "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18";
 
+let failed = null; // what has failed on this page: only loading it anew mends that
+
 /** Build the header into #top. Returns `set({title, under, state, words})`. */
 export function shell({ back = "/", links = [] } = {}) {
   const title = h("h1", { "data-at": "title" });
@@ -18,11 +20,16 @@ export function shell({ back = "/", links = [] } = {}) {
     text(title, shown.title ?? "");
     attr(title, "title", shown.title ?? null);
     text(under, shown.under ?? "");
-    attr(state, "hidden", !shown.state);
-    attr(state, "data-state", shown.state ?? null);
-    text(state, shown.words ?? "");
+    tell(state, shown);
     if (document.title !== shown.page) document.title = shown.page;
   };
+}
+
+function tell(chip, { state, words }) {
+  const [shown, said] = failed === null ? [state, words] : ["broken", t("state.broken")];
+  attr(chip, "hidden", !shown);
+  attr(chip, "data-state", shown ?? null);
+  text(chip, said ?? "");
 }
 
 /** A link for the header that looks like a quiet button. */
@@ -58,7 +65,11 @@ function languageButton() {
   });
   button.lang = lang() === "en" ? "zh-CN" : "en";
   button.addEventListener("click", async () => {
-    await choose(lang() === "en" ? "zh" : "en");
+    try {
+      await choose(lang() === "en" ? "zh" : "en");
+    } catch {
+      notice(t("notice.error"), "warn"); // the words did not come; nothing here is broken
+    }
     button.lang = lang() === "en" ? "zh-CN" : "en";
   });
   return button;
@@ -115,6 +126,7 @@ export function svg(tag, attributes = {}, ...children) {
 
 /** Show a notice over the page, or none; `tone` is "warn" or "bad". Who is signed out gets a way in. */
 export function notice(words, tone = "", { signedOut = false } = {}) {
+  if (failed !== null) [words, tone] = [t("notice.broken", { detail: failed }), "bad"];
   const node = document.getElementById("notice");
   if (!node.childElementCount) {
     node.append(h("span"), " ", h("a", { href: location.pathname, "data-t": "sign_in" }));
@@ -126,11 +138,22 @@ export function notice(words, tone = "", { signedOut = false } = {}) {
   attr(node.lastChild, "hidden", !signedOut);
 }
 
-/** A failure of the page itself must not leave numbers standing as if all were well. */
+/** Grey the numbers of the page while they are old. Returns whether that has changed. */
+export function dim(isOld) {
+  const main = document.querySelector("main");
+  const was = main.hasAttribute("data-stale");
+  attr(main, "data-stale", isOld || failed !== null);
+  return was !== main.hasAttribute("data-stale");
+}
+
+/** A failure of the page itself must not leave numbers standing as if all were well, ever again. */
 export function reportFailures() {
   const show = (detail) => {
-    notice(t("notice.broken", { detail: String(detail) }), "bad");
-    document.querySelector("main")?.setAttribute("data-stale", "");
+    failed = String(detail);
+    notice();
+    dim(true);
+    const chip = document.querySelector(".chip");
+    if (chip) tell(chip, {});
   };
   addEventListener("error", (event) => show(event.message));
   addEventListener("unhandledrejection", (event) => show(event.reason?.message ?? event.reason));

@@ -2,7 +2,7 @@
 
 import { attr, h, keyed, parts, prop, text } from "../dom.js";
 import { bullet, share } from "../figures.js";
-import { clock, clockSeconds, money, short, shortMoney, whole } from "../format.js";
+import { clock, clockSeconds, iso, money, short, shortMoney, whole } from "../format.js";
 import { held, offered, offerValue, why } from "../sentences.js";
 import { fill, t } from "../words.js";
 
@@ -23,7 +23,7 @@ export function did(root) {
       offers,
       (one) => one.id,
       budget,
-      (node, one) => fillBudget(node, one, session.currency, now),
+      (node, one) => fillBudget(node, one, now),
     );
     attr(at.none, "hidden", triggers.latest.length > 0);
     attr(at.latest.parentNode, "hidden", triggers.latest.length === 0);
@@ -60,10 +60,11 @@ function tally(parent, kind) {
 
 const budget = () => h("li", {}, h("span"), h("span", { class: "muted" }), bullet());
 
-function fillBudget(node, offer, currency, now) {
+function fillBudget(node, offer, now) {
   const [name, left, bar] = node.children;
+  const { currency } = offer;
   const until = offer.valid_until <= now ? t("did.over") : t("did.until", { time: clock(offer.valid_until) });
-  text(name, `${offerValue(offer, currency)} · ${until}`);
+  text(name, `${offerValue(offer)} · ${until}`);
   const values = { left: shortMoney(offer.left, currency), budget: shortMoney(offer.budget, currency) };
   text(left, t(offer.left === null ? "did.left_unknown" : "did.left", values));
   prop(bar, "--at", share(offer.left, offer.budget));
@@ -82,7 +83,7 @@ const line = () =>
 
 function fillLine(node, trigger, snapshot) {
   const [at, what, state, reasons] = node.children;
-  attr(at, "datetime", new Date(trigger.at).toISOString());
+  attr(at, "datetime", iso(trigger.at));
   text(at, clockSeconds(trigger.at));
   text(what, offered(trigger, snapshot));
   text(state, t(`trigger.${trigger.state}`));

@@ -51,7 +51,7 @@ export function next(root) {
 function lines(snapshot) {
   return snapshot.suggestions
     .map((one) => ({
-      key: [one.code, one.params.product ?? one.params.offer ?? one.params.step ?? ""].join(" "),
+      key: [one.code, one.params.product ?? one.params.offer ?? one.params.factor ?? ""].join(" "),
       words: suggestion(one, snapshot),
     }))
     .filter((one) => one.words !== null);

@@ -5,14 +5,19 @@ import { bullet, denominator, ENOUGH, setBullet, setDelta, setWithNote, share } 
 import { decimal, money, short, shortMoney, whole } from "../format.js";
 import { fill, t } from "../words.js";
 
-const PER = {
+/** What each figure is a part of. */
+export const PER = {
   gmv_gross: "orders",
   gmv_net: "orders",
   orders: "viewers",
   watch_gpm: "views",
   uv_value: "viewers",
 };
-const RATES = new Set(["watch_gpm", "uv_value"]); // these mean nothing over a few people
+/** Figures that mean nothing over a few people. */
+export const RATES = new Set(["watch_gpm", "uv_value"]);
+
+/** Tell whether a figure by its `name` is over too few. */
+export const isFew = ({ name, value, of }) => RATES.has(name) && (value === null || of < ENOUGH);
 
 /** Return `update(snapshot)` for the panel in `root`. */
 export function now(root) {
@@ -55,16 +60,19 @@ function figure(root) {
   return (snapshot) => draw(name, show, snapshot.money[name], snapshot.session.currency);
 }
 
-function draw(name, show, { value, last_5m: lately, baseline, of }, currency) {
+function draw(name, show, { value, last_5m: last, baseline, of }, currency) {
   const brief = name === "orders" ? short : (minor) => shortMoney(minor, currency);
   const full = name === "orders" ? whole : (minor) => money(minor, currency);
-  const few = RATES.has(name) && (value === null || of < ENOUGH);
+  const few = isFew({ name, value, of });
+  const lately = few ? null : last;
+  const fewLately = RATES.has(name) && lately === null;
+  const words = (write) => (fewLately ? t("too_few") : write(lately));
   show.value.classList.toggle("few", few);
   setWithNote(show.value, few ? t("too_few") : brief(value), note(few, full(value), of, PER[name]));
-  setBullet(show.bar, few ? 0 : lately, few ? 0 : baseline);
-  text(show.lately, `${t("now.last_5m")} ${brief(few ? null : lately)}`);
-  attr(show.lately, "title", t("now.compared", { value: full(lately), usual: full(baseline) }));
-  setDelta(show.delta, few ? null : lately, baseline);
+  setBullet(show.bar, lately, fewLately ? 0 : baseline);
+  text(show.lately, `${t("now.last_5m")} ${words(brief)}`);
+  attr(show.lately, "title", t("now.compared", { value: words(full), usual: full(baseline) }));
+  setDelta(show.delta, lately, baseline);
 }
 
 const note = (few, full, of, per) =>
