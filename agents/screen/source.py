@@ -54,6 +54,7 @@ class Source:
         self._keys = keys
         self._id = session_id
         self._raw: dict[int, bytes] = {}  # panes as they were read
+        self._fresh: set[int] = set()  # panes that nobody was told of: a read may fail halfway
         self._old_at = 0  # when the old rows were read
 
     async def read(
@@ -71,16 +72,16 @@ class Source:
         m = self.material
         assert m is not None
         m.at = now_ms
-        fresh: set[int] = set()
         if kinds & {"conversion"}:
-            fresh = await self._read_rows(m)
+            await self._read_rows(m)
         if kinds & {"triggers", "markers"}:
             await self._read_deeds(m, whole=everything)
         if kinds & {"churn"}:
             await self._read_risks(m)
         if everything:
-            fresh |= await self._read_old(m)
+            await self._read_old(m)
             self._old_at = now_ms
+        fresh, self._fresh = self._fresh & self.panes.keys(), set()
         return m, fresh
 
     async def _read_parts(self, now_ms: int) -> bool:
@@ -107,7 +108,7 @@ class Source:
         m.spent = {offer.decode(): int(amount) for offer, amount in spent.items()}
         return True
 
-    async def _read_rows(self, m: Material) -> set[int]:
+    async def _read_rows(self, m: Material) -> None:
         pipe = self._client.pipeline(transaction=False)
         pipe.get(self._keys.total(self._id))
         pipe.hvals(self._keys.rows(self._id, "session", "product", 0))
@@ -116,9 +117,8 @@ class Source:
         m.products = [_row(one) for one in products]
         newest = m.total.end - PANE_MS
         starts = range(newest - (RECENT - 1) * PANE_MS, newest + 1, PANE_MS)
-        fresh = self._note_panes(await self._panes_at(starts))
+        self._note_panes(await self._panes_at(starts))
         m.panes = [self.panes[start] for start in starts if start in self.panes]
-        return fresh
 
     async def _panes_at(self, starts: Iterable[int]) -> list[bytes | None]:
         by_hour: dict[int, list[str]] = {}
@@ -129,18 +129,16 @@ class Source:
             pipe.hmget(self._keys.rows(self._id, "10s", "session", clock * HOUR_MS), fields)
         return list(chain.from_iterable(await pipe.execute()))
 
-    def _note_panes(self, found: Iterable[bytes | None]) -> set[int]:
-        """Keep the rows; returns the starts of those that were not known as they are."""
-        fresh = set()
+    def _note_panes(self, found: Iterable[bytes | None]) -> None:
+        """Keep the rows, and the starts of those that were not known as they are."""
         known = set(self._raw.values())
         for raw in found:
             if raw is not None and raw not in known:
                 row = _row(raw)
                 self.panes[row.start], self._raw[row.start] = row, raw
-                fresh.add(row.start)
-        return fresh
+                self._fresh.add(row.start)
 
-    async def _read_old(self, m: Material) -> set[int]:
+    async def _read_old(self, m: Material) -> None:
         """Read the last hour's panes and all windows of 5 min; forget what is older."""
         hours = await _hours(self._client, self._keys, self._id)
         oldest = m.total.end - HOUR_MS
@@ -151,10 +149,9 @@ class Source:
             pipe.hvals(self._keys.rows(self._id, "10s", "session", clock * HOUR_MS))
         replies = await pipe.execute()
         m.fives = [_row(one) for one in chain.from_iterable(replies[: len(hours)])]
-        fresh = self._note_panes(chain.from_iterable(replies[len(hours) :]))
+        self._note_panes(chain.from_iterable(replies[len(hours) :]))
         for start in [start for start in self.panes if start < oldest]:
             del self.panes[start], self._raw[start]
-        return fresh & self.panes.keys()
 
     async def _read_deeds(self, m: Material, *, whole: bool) -> None:
         """Read what was sent, what became of it, and what is marked on the timeline."""

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from agents.screen import hub, stream
 from agents.views.batch import SessionView
+from agents.views.keys import Keys
 from agents.views.writer import Views
 from schemas.results import ConversionRow
 from tests.agents.screen_stage import Stage, running, settings_of, write, writing
@@ -246,6 +247,23 @@ async def test_a_page_that_opens_while_redis_is_away_waits(world: World, session
                 mortal.start()
                 await write(stage.settings, world)
                 assert (await events.next("snapshot")).data["session"]["id"] == session_id
+
+
+async def test_a_reading_that_fails_halfway_loses_no_pane(
+    server: RedisServer, world: World, session_id: str
+) -> None:
+    """What was read before the failure is told after it."""
+    rows = [r for r in world.rows.values() if (r.scope, r.window) == ("session", "10s")]
+    async with running(server, redis_prefix="torn") as stage:
+        await write(stage.settings, world)
+        risks = Keys("torn").risks(session_id)  # these are read after the panes
+        with server.client() as redis:
+            redis.set(risks, b"no sorted set")
+            async with stage.stream(session_id) as events:
+                assert (await events.next("status")).data == {"state": "no_data_source"}
+                redis.delete(risks)
+                said = await events.next("panes")
+    assert [one["start"] for one in said.data["rows"]] == sorted(row.start for row in rows)
 
 
 async def test_nobody_watches_nothing_is_read(stage: Stage, session_id: str) -> None:
