@@ -52,8 +52,9 @@ RETRY = update(b"retry: 1000\n\n")
 class Room:
     """The newest that is known of one session.
 
-    ``revision`` is 0 before the first snapshot; ``began`` is the first revision since which
-    every change of a pane was seen. ``ticks`` counts the revisions.
+    ``revision`` is 0 before the first snapshot, ``state`` None before the first reading; ``began``
+    is the first revision since which every change of a pane was seen. ``ticks`` counts the
+    revisions.
     """
 
     def __init__(self, session_id: str, pseudonym: Pseudonym) -> None:
@@ -65,12 +66,12 @@ class Room:
         self.revision = 0
         self.began = 0
         self.ticks = 0
-        self.state: State = "ok"
+        self.state: State | None = None
         self.snapshot: Snapshot | None = None
         self._pseudonym = pseudonym
         self._panes: dict[int, tuple[int, bytes]] = {}  # start: revision, JSON
         self._turn = asyncio.Event()  # set and replaced at every revision
-        self._ready: dict[int, Update] = {}  # what is new since a revision
+        self._ready: dict[tuple[int, State | None], Update] = {}  # by what a client had last
 
     def note(self, kinds: Iterable[str]) -> None:
         """Note that views of these kinds have changed."""
@@ -91,7 +92,7 @@ class Room:
 
     def lost(self) -> None:
         """Tell those who watch that the views cannot be read, once."""
-        if self.state == "ok":
+        if self.state != "no_data_source":
             self.state = "no_data_source"
             self._next()
 
@@ -99,13 +100,12 @@ class Room:
         """Wait for the next revision or state."""
         await self._turn.wait()
 
-    def since(self, revision: int, state: State) -> Update:
+    def since(self, revision: int, state: State | None) -> Update:
         """Return what a client has to hear that had this revision and state last."""
-        if self.state != state:
-            return update(self._status() + self._news(revision))
-        known = self._ready.get(revision)
+        known = self._ready.get((revision, state))
         if known is None:
-            known = self._ready[revision] = update(self._news(revision))
+            status = self._status() if self.state != state else b""
+            known = self._ready[revision, state] = update(status + self._news(revision))
         return known
 
     def _status(self) -> bytes:

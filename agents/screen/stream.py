@@ -72,7 +72,7 @@ class Streams:
 
     async def _feed(self, line: "_Line", room: Room, grant: Grant, revision: int) -> None:
         """Send what is new until the token has run out, the client has gone or the server ends."""
-        state: State = "ok"
+        state: State | None = None  # the page may still show what the stream before said
         tick = -1
         await line.send(RETRY)
         while not self._ending.is_set() and (left_s := _left_s(grant)) > 0:

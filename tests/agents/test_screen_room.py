@@ -107,6 +107,14 @@ def test_the_loss_of_the_data_is_told_and_its_return() -> None:
     ]  # fmt: skip
 
 
+def test_who_is_new_hears_the_state_as_soon_as_it_is_known() -> None:
+    """It may remember another one; before the first reading nobody knows."""
+    room = new_room()
+    assert room.since(0, None).plain == b""
+    take(room, rows(p0=1), 0)
+    assert heard(room.since(0, None))[0] == ("status", {"state": "ok"})
+
+
 def test_panes_that_are_forgotten_are_not_sent() -> None:
     """An hour is kept."""
     room = new_room()

@@ -74,10 +74,11 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_page_hears_the_timeline_and_then_the_snapshot(
     stage: Stage, world: World, session_id: str
 ) -> None:
-    """All panes of the last hour first; the snapshot carries the id."""
+    """After the state all panes of the last hour; the snapshot carries the id."""
     async with stage.stream(session_id) as events:
-        panes, shown = await events.next(), await events.next()
-    assert (panes.name, shown.name, panes.event_id) == ("panes", "snapshot", None)
+        status, panes, shown = [await events.next() for _ in range(3)]
+    assert (status.name, panes.name, shown.name) == ("status", "panes", "snapshot")
+    assert panes.event_id is None
     assert shown.event_id == str(shown.data["revision"])
     rows = [r for r in world.rows.values() if (r.scope, r.window) == ("session", "10s")]
     assert [one["start"] for one in panes.data["rows"]] == sorted(row.start for row in rows)
@@ -235,6 +236,21 @@ async def test_the_loss_of_redis_is_told_and_its_return(world: World, session_id
                 assert (await events.next("status")).data == {"state": "ok"}
                 shown = await events.next("snapshot")
             assert shown.data["session"]["id"] == session_id
+
+
+async def test_a_stream_after_a_loss_says_that_it_is_over(world: World, session_id: str) -> None:
+    """The stream on which the page heard of the loss ended before the return."""
+    with running_redis() as mortal:
+        async with running(mortal) as stage:
+            await write(stage.settings, world)
+            async with stage.stream(session_id) as events:
+                mortal.kill()
+                while (await events.next("status")).data != {"state": "no_data_source"}:
+                    pass
+            mortal.start()
+            await write(stage.settings, world)
+            async with stage.stream(session_id) as events:
+                assert (await events.next()).data == {"state": "ok"}
 
 
 async def test_a_page_that_opens_while_redis_is_away_waits(world: World, session_id: str) -> None:
