@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
-from agents.screen import pages
+from agents.screen import api, pages
 from agents.screen.access import COOKIE
 from agents.screen.limits import Limiter
 from agents.screen.server import pseudonym, secret
@@ -60,6 +60,13 @@ async def test_the_list_is_what_the_rows_say(stage: Stage, world: World) -> None
         assert (found.viewers, found.gmv_gross) == (row.people["viewers"], row.money["gmv_gross"])
         assert found.title
         assert found.written_at is not None
+
+
+async def test_operators_who_come_at_once_all_get_the_list(stage: Stage, ids: list[str]) -> None:
+    """Also those who come while the first of them is still waiting."""
+    replies = await asyncio.gather(*(stage.get("/v1/sessions") for _ in range(10)))
+    for reply in replies:
+        assert sorted(one["id"] for one in reply.json()["sessions"]) == ids
 
 
 async def test_a_host_sees_only_the_own_session(stage: Stage, ids: list[str]) -> None:
@@ -302,6 +309,20 @@ async def test_without_redis_there_is_503_and_then_all_is_well(world: World) -> 
             mortal.start()
             await write(stage.settings, world)
             assert (await stage.get(f"/v1/sessions/{session_id}")).status == 200
+
+
+async def test_all_operators_hear_of_the_loss_of_redis(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks right after another does not get the list from before it."""
+    with running_redis() as mortal:
+        async with running(mortal) as stage:
+            await write(stage.settings, world)
+            assert (await stage.get("/v1/sessions")).status == 200
+            mortal.kill()
+            for list_every_s in (0.0, 60.0):  # one has to ask anew, the next has just been told
+                monkeypatch.setattr(api, "LIST_EVERY_S", list_every_s)
+                assert (await stage.get("/v1/sessions")).status == 503
 
 
 # --- files -------------------------------------------------------------------------------------
