@@ -261,18 +261,28 @@ async def test_signing_out_takes_the_cookie_away(stage: Stage) -> None:
 
 
 async def test_too_many_requests_are_put_off(stage: Stage) -> None:
-    """429 with the time to wait; another token is not held up, and each address signs in slowly."""
+    """429 with the time to wait; another token is not held up, and each address guesses slowly."""
     guard, token = stage.screen._access, stage.token("s1")
-    guard._requests, guard._logins = (Limiter(per_s=0.01, burst=2) for _ in range(2))
+    guard._requests, guard._failed = (Limiter(per_s=0.01, burst=2) for _ in range(2))
     replies = [await stage.get("/v1/me", token) for _ in range(3)]
     assert [one.status for one in replies] == [200, 200, 429]
     assert 90 <= int(replies[-1].headers["Retry-After"]) <= 100
     assert (await stage.get("/v1/me", stage.token("s2"))).status == 200
-    statuses = []
-    for _ in range(3):
-        async with stage.browser.post(f"{stage.url}/v1/login", json={"token": "x"}) as answer:
-            statuses.append(answer.status)
-    assert statuses == [401, 401, 429]
+    assert [await sign_in(stage, "x") for _ in range(3)] == [401, 401, 429]
+
+
+async def test_who_has_a_token_gets_in_whoever_fails(stage: Stage) -> None:
+    """Behind a proxy all come from one address: junk from there locks nobody out."""
+    stage.screen._access._failed = Limiter(per_s=0.01, burst=2)
+    tokens = ["x", "x", "x", *(stage.token("s1") for _ in range(4)), "x"]
+    statuses = [await sign_in(stage, token) for token in tokens]
+    assert statuses == [401, 401, 429, 200, 200, 200, 200, 429]
+
+
+async def sign_in(stage: Stage, token: str) -> int:
+    """Return the status of the answer."""
+    async with stage.browser.post(f"{stage.url}/v1/login", json={"token": token}) as reply:
+        return reply.status
 
 
 async def test_a_wrong_method_or_path_is_json_too(stage: Stage) -> None:
