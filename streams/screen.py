@@ -237,7 +237,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything that the host screen shows of a session, the timeline aside.
 
     ``at``: when it was made; ``data_at``: the event time that it has reached; ``written_at``:
-    when the oldest part of it was written. ``revision`` grows with every snapshot.
+    when the oldest part of it was written. ``revision`` grows with every snapshot. The most
+    urgent of the ``suggestions`` comes first.
     """
 
     session: SessionLine
