@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from agents.views.batch import SessionView
-from agents.views.keys import HOUR_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
+from agents.views.keys import HOUR_MS, KEPT_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
 from agents.views.reading import decode_trigger
 from schemas.results import ChurnRow, ConversionRow, Scope, Window
 from streams.choices import REASONS
@@ -156,7 +156,8 @@ class Source:
     async def _read_deeds(self, m: Material, *, whole: bool) -> None:
         """Read what was sent, what became of it, and what is marked on the timeline."""
         keys, pipe = self._keys, self._client.pipeline(transaction=False)
-        since = m.clock - HOUR_MS
+        # The page shows an hour; of what is over there is a report, which shows all of it.
+        since = m.clock - HOUR_MS if m.shelf.ended is None else m.clock - KEPT_MS
         pipe.zrevrange(keys.triggers(self._id), 0, TRIGGERS_KEPT - 1)
         pipe.zrangebyscore(keys.markers(self._id), since, "+inf")
         for reason in REASONS:
@@ -168,7 +169,10 @@ class Source:
         for kind in _TRIGGER_KINDS:
             m.counts[kind] = await self._count(kind)
         m.outcomes = await self._outcomes([one.trigger_id for one in m.triggers])
-        await self._count_minutes(m, MINUTE_MS * 60 if whole else MINUTE_MS * 2)
+        if whole:
+            m.sent_by_minute = await self._minutes(m, max(since, m.total.start))
+        else:
+            m.sent_by_minute |= await self._minutes(m, m.clock - MINUTE_MS)
 
     async def _count(self, kind: TriggerKind) -> TriggerCounts:
         keys, pipe = self._keys, self._client.pipeline(transaction=False)
@@ -195,18 +199,15 @@ class Source:
             found |= {one: outcome for one, is_in in zip(ids, members, strict=True) if is_in}
         return found
 
-    async def _count_minutes(self, m: Material, back_ms: int) -> None:
-        """Count the triggers that were sent in each of the newest minutes."""
-        newest = m.clock - m.clock % MINUTE_MS
-        starts = range(newest - back_ms + MINUTE_MS, newest + 1, MINUTE_MS)
+    async def _minutes(self, m: Material, since: int) -> dict[int, int]:
+        """Count the triggers that were sent in each minute from then on."""
+        starts = range(since - since % MINUTE_MS, m.clock + 1, MINUTE_MS)
         pipe = self._client.pipeline(transaction=False)
         for start in starts:
             for kind in _TRIGGER_KINDS:
                 pipe.zcount(self._keys.sent(self._id, kind), start, f"({start + MINUTE_MS}")
         found = iter(await pipe.execute())
-        m.sent_by_minute |= {start: sum(next(found) for _ in _TRIGGER_KINDS) for start in starts}
-        for start in [one for one in m.sent_by_minute if one <= newest - 60 * MINUTE_MS]:
-            del m.sent_by_minute[start]
+        return {start: sum(next(found) for _ in _TRIGGER_KINDS) for start in starts}
 
     async def _read_risks(self, m: Material) -> None:
         name = self._keys.risks(self._id)

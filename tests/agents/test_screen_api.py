@@ -14,12 +14,14 @@ from agents.screen import api, pages
 from agents.screen.access import COOKIE
 from agents.screen.limits import Limiter
 from agents.screen.server import pseudonym, secret
+from schemas import events as ev
 from schemas.results import ConversionRow
+from streams.journal import Marked, Sent
 from streams.screen import Pane, Risk, SessionLine, Snapshot, Triggers
-from tests.agents.screen_stage import Stage, running, settings_of, write
+from tests.agents.screen_stage import Stage, running, settings_of, write, writing
 from tests.redis_server import RedisServer
 from tests.redis_server import running as running_redis
-from tests.streams.world import World, simulated
+from tests.streams.world import T0, World, simulated
 
 
 @pytest.fixture(scope="module")
@@ -296,14 +298,33 @@ async def test_a_wrong_method_or_path_is_json_too(stage: Stage) -> None:
 
 async def test_a_session_that_nobody_has_entered_is_there(server: RedisServer) -> None:
     """Announced and empty: zeros, not an error."""
-    from schemas import events as ev  # noqa: PLC0415 - the only test that needs it
-
     world = World()
     world.says(ev.SessionStarted, 0, session_id="soon", title="Soon", currency="CNY")
     async with running(server, redis_prefix="empty") as stage:
         await write(stage.settings, world)
         shown = msgspec.json.decode((await stage.get("/v1/sessions/soon")).body, type=Snapshot)
     assert (shown.session.title, shown.session.viewers, shown.now.viewers) == ("Soon", 0, 0)
+
+
+async def test_the_report_has_all_marks_of_a_session_that_is_over(server: RedisServer) -> None:
+    """Also those of before its last hour; a page of a live one shows an hour."""
+    world = World()
+    world.says(ev.ViewerEntered, 0)
+    notes = [Marked("s1", T0 + 5_000, "pin", "p1"), Sent("s1", "coupon", "t1", T0 + 65_000)]
+    async with running(server, redis_prefix="over") as stage:
+        async with writing(stage.settings) as views:
+            views.tell(notes=notes)
+        world.says(ev.Heartbeat, 7_200)
+        await write(stage.settings, world)
+        live = (await stage.get("/v1/sessions/s1")).json()["markers"]
+        world.says(ev.SessionEnded, 7_201)
+        await write(stage.settings, world)
+    async with running(server, redis_prefix="over") as stage:
+        over = (await stage.get("/v1/sessions/s1")).json()["markers"]
+    assert live == []
+    assert [(one["at"], one["kind"]) for one in over] == [
+        (T0 + 5_000, "pin"), (T0 + 60_000, "trigger"),
+    ]  # fmt: skip
 
 
 async def test_without_redis_there_is_503_and_then_all_is_well(world: World) -> None:
