@@ -239,17 +239,18 @@ async def test_the_loss_of_redis_is_told_and_its_return(world: World, session_id
 
 
 async def test_a_stream_after_a_loss_says_that_it_is_over(world: World, session_id: str) -> None:
-    """The stream on which the page heard of the loss ended before the return."""
+    """The screen on which the page heard of the loss has ended before the return."""
     with running_redis() as mortal:
-        async with running(mortal) as stage:
-            await write(stage.settings, world)
-            async with stage.stream(session_id) as events:
+        async with running(mortal) as first:
+            await write(first.settings, world)
+            async with first.stream(session_id) as events:
+                await events.next("snapshot")
                 mortal.kill()
-                while (await events.next("status")).data != {"state": "no_data_source"}:
-                    pass
-            mortal.start()
-            await write(stage.settings, world)
-            async with stage.stream(session_id) as events:
+                assert (await events.next("status")).data == {"state": "no_data_source"}
+        mortal.start()
+        async with running(mortal) as second:
+            await write(second.settings, world)
+            async with second.stream(session_id) as events:
                 assert (await events.next()).data == {"state": "ok"}
 
 
