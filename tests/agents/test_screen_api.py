@@ -310,10 +310,10 @@ async def test_the_report_has_all_marks_of_a_session_that_is_over(server: RedisS
     """Also those of before its last hour; a page of a live one shows an hour."""
     world = World()
     world.says(ev.ViewerEntered, 0)
-    notes = [Marked("s1", T0 + 5_000, "pin", "p1"), Sent("s1", "coupon", "t1", T0 + 65_000)]
+    pinned, sent = Marked("s1", T0 + 5_000, "pin", "p1"), Sent("s1", "coupon", "t1", T0 + 65_000)
     async with running(server, redis_prefix="over") as stage:
         async with writing(stage.settings) as views:
-            views.tell(notes=notes)
+            views.tell(notes=[pinned, sent])
         world.says(ev.Heartbeat, 7_200)
         await write(stage.settings, world)
         live = (await stage.get("/v1/sessions/s1")).json()["markers"]
