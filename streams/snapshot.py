@@ -45,7 +45,7 @@ def line(m: Material) -> SessionLine:
         id=m.session_id,
         title=shelf.title or m.title,
         host_id=shelf.host_id,
-        currency=total.currency,
+        currency=m.currency,
         started=shelf.started or total.start,
         ended=shelf.ended,
         announced=total.announced,

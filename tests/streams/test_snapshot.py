@@ -74,6 +74,12 @@ def test_the_numbers_are_those_of_the_rows(m: Material) -> None:
     )
 
 
+def test_before_the_first_row_the_shelf_says_the_currency(m: Material) -> None:
+    """Prices are shown at once, and without it those in yen would be a hundredth."""
+    m.total, m.shelf.currency = structs.replace(m.total, currency=None), "JPY"
+    assert line(m).currency == "JPY"
+
+
 def test_the_tasks_parts_add_up(m: Material) -> None:
     """Bins, carts and comings of three tasks; who is present and scored is in one bin."""
     shown = snapshot(m, short, 1)
