@@ -47,6 +47,11 @@ class Material(Struct, kw_only=True):
         """The event time that the tasks have reached."""
         return max((one.clock for one in self.glances), default=self.total.end)
 
+    @property
+    def currency(self) -> str | None:
+        """The session's currency; before its first row the host alone has said it."""
+        return self.total.currency or self.shelf.currency
+
     def carts(self) -> Carts:
         """Return the carts of all tasks' viewers."""
         found = Carts()

@@ -26,7 +26,7 @@ class Share(Struct, frozen=True):
 class SessionLine(Struct, frozen=True, kw_only=True):
     """One line of the list of sessions.
 
-    ``orders`` are paid ones. ``stale``: the session is live and nobody wrote for too long.
+    ``orders`` are paid ones. ``stale``: the session is live and ``written_at`` too long ago.
     """
 
     id: str
@@ -44,7 +44,7 @@ class SessionLine(Struct, frozen=True, kw_only=True):
     orders: int
     at_risk: int
     events_per_s: Annotated[float, Meta(description="last minute; every like counts as one")]
-    written_at: Annotated[int | None, Meta(description="when the workers last wrote")]
+    written_at: Annotated[int | None, Meta(description="of the oldest part that has viewers")]
     stale: bool
 
 
@@ -237,7 +237,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything that the host screen shows of a session, the timeline aside.
 
     ``at``: when it was made; ``data_at``: the event time that it has reached; ``written_at``:
-    when the workers last wrote. ``revision`` grows with every snapshot.
+    when the oldest part of it was written. ``revision`` grows with every snapshot. The most
+    urgent of the ``suggestions`` comes first.
     """
 
     session: SessionLine

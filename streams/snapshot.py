@@ -28,7 +28,7 @@ from streams.screen import (
 from streams.suggest import Scene, suggestions
 from streams.wares import offer_lines, product_lines
 
-#: A live session that nobody wrote for so long is stale.
+#: A live session of which a part was not written for so long is stale.
 STALE_MS = 5_000
 TOP_RISKS = 10
 LATEST = 50
@@ -39,13 +39,13 @@ Pseudonym = Callable[[str], str]
 def line(m: Material) -> SessionLine:
     """Return the session's line in a list."""
     total, shelf = m.total, m.shelf
-    written_at = max((one.written_at for one in m.glances), default=None)
+    written_at = _written_at(m)
     is_stale = shelf.ended is None and (written_at is None or m.at - written_at > STALE_MS)
     return SessionLine(
         id=m.session_id,
         title=shelf.title or m.title,
         host_id=shelf.host_id,
-        currency=total.currency,
+        currency=m.currency,
         started=shelf.started or total.start,
         ended=shelf.ended,
         announced=total.announced,
@@ -140,6 +140,12 @@ def triggers(m: Material, pseudonym: Pseudonym, *, latest: int) -> Triggers:
         latest=tuple(_trigger(m, one, pseudonym) for one in m.triggers[:latest]),
         suppressed=tuple(HeldCount(reason, count) for reason, count in most_first(m.held)),
     )
+
+
+def _written_at(m: Material) -> int | None:
+    """Return when the oldest part was written: of what has viewers, the others may rest."""
+    busy = [one.written_at for one in m.glances if one.present]
+    return min(busy) if busy else max((one.written_at for one in m.glances), default=None)
 
 
 def _now(m: Material) -> Now:

@@ -1,17 +1,17 @@
-"""What the host may do next: at most three suggestions, each with the numbers behind it.
+"""What the host may do next: at most one suggestion a rule, each with the numbers behind it.
 
-A suggestion is a code; the page says it in words. The rules stand in the order of urgency.
+A suggestion is a code; the page says it in words, three at a time: behind one that the host
+dismisses stands the next. The rules stand in the order of urgency.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from msgspec import Struct
 
 from streams.glance import WAITING_MS, Carts
 from streams.screen import Gpm, Now, OfferLine, ProductLine, Suggestion
 
-AT_MOST = 3
 SOON_MIN = 10.0
 FEW_CARTS = 5
 MANY_LEAVING = 10
@@ -34,8 +34,8 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 
 def suggestions(scene: Scene) -> tuple[Suggestion, ...]:
-    """Return what is most worth doing, the most urgent first."""
-    return tuple(islice(chain.from_iterable(rule(scene) for rule in _RULES), AT_MOST))
+    """Return what is worth doing, the most urgent first."""
+    return tuple(chain.from_iterable(rule(scene) for rule in _RULES))
 
 
 def _pinned_sold_out(scene: Scene) -> Iterator[Suggestion]:

@@ -90,9 +90,9 @@ def money(s: Span) -> dict[str, Tile]:
         "gmv_net": _sum_tile(s, lambda sums: sums.net, of=whole.orders),
         "orders": _sum_tile(s, lambda sums: sums.orders, of=viewers),
         "watch_gpm": Tile(
-            value=_per_thousand(whole.gross, whole.views),
-            last_5m=_per_thousand(s.lately.gross, s.lately.views),
-            baseline=_per_thousand(s.before.gross, s.before.views) if _is_old(s) else None,
+            value=_part(1_000 * whole.gross, whole.views),
+            last_5m=_part(1_000 * s.lately.gross, s.lately.views),
+            baseline=_part(1_000 * s.before.gross, s.before.views) if _is_old(s) else None,
             of=whole.views,
         ),
         "uv_value": Tile(
@@ -195,7 +195,3 @@ def _ratio(step: FunnelStep) -> float | None:
 
 def _part(part: int, whole: int) -> float | None:
     return part / whole if whole >= ENOUGH_PEOPLE else None
-
-
-def _per_thousand(amount: int, views: int) -> float | None:
-    return 1_000 * amount / views if views else None

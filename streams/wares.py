@@ -70,7 +70,7 @@ def _product(
         id=product_id,
         title=listed.title if listed else "",
         price=listed.price if listed else 0,
-        currency=listed.currency if listed else m.total.currency,
+        currency=listed.currency if listed else m.currency,
         stock=listed.stock if listed else None,
         pinned=m.shelf.pinned == product_id,
         listed=listed is not None,

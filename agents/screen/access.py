@@ -13,7 +13,8 @@ from agents.screen.tokens import Grant, Tokens
 COOKIE = "livepulse"
 #: For each token, or for each address without one.
 REQUESTS_PER_S, REQUESTS_AT_ONCE = 20.0, 100
-LOGINS_PER_S, LOGINS_AT_ONCE = 0.5, 20
+#: For each address, of which a TLS proxy has one for all: only what fails is counted.
+FAILED_PER_S, FAILED_AT_ONCE = 0.5, 20
 LONGEST_TOKEN = 4_096
 
 _NO_TOKEN = "a valid token is needed: livepulse token makes one"  # noqa: S105 - no secret
@@ -46,7 +47,7 @@ class Access:
         self._tokens = tokens
         self._is_secure = is_secure
         self._requests = Limiter(per_s=REQUESTS_PER_S, burst=REQUESTS_AT_ONCE)
-        self._logins = Limiter(per_s=LOGINS_PER_S, burst=LOGINS_AT_ONCE)
+        self._failed = Limiter(per_s=FAILED_PER_S, burst=FAILED_AT_ONCE)
 
     def grant(self, request: web.Request) -> Grant | None:
         """Return what the request's token allows; a header counts before the cookie."""
@@ -70,25 +71,26 @@ class Access:
         return await handler(request)
 
     async def login(self, request: web.Request) -> web.Response:
-        """Put a valid token into a cookie."""
-        wait_s = self._logins.wait_s(request.remote or "")
-        if wait_s:
-            return _too_often(wait_s)
+        """Put a valid token into a cookie; however often others fail, it gets in."""
         if request.content_type != "application/json":
-            return refuse(415, 'send {"token": "..."} as application/json')
+            return self._turn_away(request, 415, 'send {"token": "..."} as application/json')
         try:
             token = _login(await request.read()).token
         except msgspec.MsgspecError as error:
-            return refuse(400, str(error))
+            return self._turn_away(request, 400, str(error))
         grant = self._tokens.read(token)
         if grant is None:
-            return refuse(401, "this token is not valid, or not any more")
+            return self._turn_away(request, 401, "this token is not valid, or not any more")
         response = answer(request, who(grant))
         response.set_cookie(
             COOKIE, token, max_age=None, expires=None, path="/", httponly=True,
             samesite="Strict", secure=self._is_secure,
         )  # fmt: skip
         return response
+
+    def _turn_away(self, request: web.Request, status: int, error: str) -> web.Response:
+        wait_s = self._failed.wait_s(request.remote or "")
+        return _too_often(wait_s) if wait_s else refuse(status, error)
 
     async def logout(self, _: web.Request) -> web.Response:
         """Take the cookie away."""

@@ -1,5 +1,6 @@
 """The read API: single questions, answered as JSON from the same material as the stream."""
 
+import asyncio
 import time
 from typing import Any, NamedTuple, cast, get_args
 
@@ -66,8 +67,8 @@ class Api:
         self._client = client
         self._keys = keys
         self._pseudonym = pseudonym
-        self._lines: list[SessionLine] = []
-        self._lines_at_s = float("-inf")
+        self._listing: asyncio.Task[list[SessionLine]] | None = None
+        self._asked_s = 0.0
 
     async def sessions(self, request: web.Request) -> web.Response:
         """Answer ``GET /v1/sessions``."""
@@ -121,10 +122,14 @@ class Api:
         return current
 
     async def _all(self) -> list[SessionLine]:
-        if time.monotonic() - self._lines_at_s >= LIST_EVERY_S:
-            self._lines_at_s = time.monotonic()
-            self._lines = await self._read(await source.read_ids(self._client, self._keys))
-        return self._lines
+        """Return all sessions; who asks at the same time shares one reading, or its failure."""
+        now_s = time.monotonic()
+        if self._listing is None or now_s - self._asked_s >= LIST_EVERY_S:
+            self._listing, self._asked_s = asyncio.create_task(self._read_all()), now_s
+        return await asyncio.shield(self._listing)  # one who goes away ends it for nobody else
+
+    async def _read_all(self) -> list[SessionLine]:
+        return await self._read(await source.read_ids(self._client, self._keys))
 
     async def _read(self, ids: list[str]) -> list[SessionLine]:
         return [line(m) for m in await source.read_lines(self._client, self._keys, ids, now_ms())]

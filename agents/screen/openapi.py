@@ -143,7 +143,8 @@ def _events() -> Json:
     text = (
         "Server-sent events: `snapshot` (as GET /v1/sessions/{id} answers, at most four a second),"
         " `panes` (new or changed rows of the timeline; first the last hour, or what has changed"
-        " since `Last-Event-ID`) and `status` (`ok` or `no_data_source`)."
+        " since `Last-Event-ID`) and `status` (`ok` or `no_data_source`; each stream begins with"
+        " it)."
     )
     last = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
     stream = {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}

@@ -6,6 +6,7 @@ they changed.
 """
 
 import asyncio
+import re
 import zlib
 from collections.abc import Iterable
 from typing import Literal
@@ -24,6 +25,7 @@ _encode = msgspec.json.Encoder().encode
 #: An empty gzip file's first ten bytes: what follows is a stream of deflated blocks.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 5
+_REVISION = re.compile(r"[0-9]{1,20}")
 
 
 class Update(Struct, frozen=True):
@@ -39,7 +41,7 @@ def update(plain: bytes) -> Update:
     return Update(plain, packer.compress(plain) + packer.flush(zlib.Z_FULL_FLUSH))
 
 
-def event(name: str, data: bytes, event_id: int | None = None) -> bytes:
+def event(name: str, data: bytes, event_id: str | None = None) -> bytes:
     """Return an event as the stream has it."""
     lead = f"event: {name}\n" + (f"id: {event_id}\n" if event_id is not None else "")
     return lead.encode() + b"data: " + data + b"\n\n"
@@ -52,8 +54,9 @@ RETRY = update(b"retry: 1000\n\n")
 class Room:
     """The newest that is known of one session.
 
-    ``revision`` is 0 before the first snapshot; ``began`` is the first revision since which
-    every change of a pane was seen. ``ticks`` counts the revisions.
+    ``revision`` is 0 before the first snapshot, ``state`` None before the first reading; ``began``
+    is the first revision since which every change of a pane was seen. ``ticks`` counts the
+    revisions.
     """
 
     def __init__(self, session_id: str, pseudonym: Pseudonym) -> None:
@@ -65,12 +68,12 @@ class Room:
         self.revision = 0
         self.began = 0
         self.ticks = 0
-        self.state: State = "ok"
+        self.state: State | None = None
         self.snapshot: Snapshot | None = None
         self._pseudonym = pseudonym
         self._panes: dict[int, tuple[int, bytes]] = {}  # start: revision, JSON
         self._turn = asyncio.Event()  # set and replaced at every revision
-        self._ready: dict[int, Update] = {}  # what is new since a revision
+        self._ready: dict[tuple[int, State | None], Update] = {}  # by what a client had last
 
     def note(self, kinds: Iterable[str]) -> None:
         """Note that views of these kinds have changed."""
@@ -91,21 +94,30 @@ class Room:
 
     def lost(self) -> None:
         """Tell those who watch that the views cannot be read, once."""
-        if self.state == "ok":
+        if self.state != "no_data_source":
             self.state = "no_data_source"
             self._next()
+
+    def seen(self, event_id: str) -> int:
+        """Return the revision of an id that a client had last, 0 when it is not this room's.
+
+        Two processes' clocks differ, so a revision alone says nothing to another room.
+        """
+        began, _, said = event_id.partition("-")
+        if began != str(self.began) or not _REVISION.fullmatch(said):
+            return 0
+        return int(said) if int(said) <= self.revision else 0
 
     async def turn(self) -> None:
         """Wait for the next revision or state."""
         await self._turn.wait()
 
-    def since(self, revision: int, state: State) -> Update:
+    def since(self, revision: int, state: State | None) -> Update:
         """Return what a client has to hear that had this revision and state last."""
-        if self.state != state:
-            return update(self._status() + self._news(revision))
-        known = self._ready.get(revision)
+        known = self._ready.get((revision, state))
         if known is None:
-            known = self._ready[revision] = update(self._news(revision))
+            status = self._status() if self.state != state else b""
+            known = self._ready[revision, state] = update(status + self._news(revision))
         return known
 
     def _status(self) -> bytes:
@@ -114,11 +126,9 @@ class Room:
     def _news(self, revision: int) -> bytes:
         if self.snapshot is None or revision == self.revision:
             return b""
-        if not self.began <= revision <= self.revision:
-            revision = 0  # an id of another process, or none: everything is new
         rows = [row for _, (at, row) in sorted(self._panes.items()) if at > revision]
         panes = event("panes", b'{"rows":[' + b",".join(rows) + b"]}") if rows else b""
-        return panes + event("snapshot", _encode(self.snapshot), self.revision)
+        return panes + event("snapshot", _encode(self.snapshot), f"{self.began}-{self.revision}")
 
     def _next(self) -> None:
         self.ticks += 1

@@ -6,6 +6,7 @@
 import asyncio
 import hmac
 import logging
+import secrets
 import signal
 from collections.abc import AsyncIterator
 from functools import lru_cache, partial
@@ -26,6 +27,7 @@ from agents.screen.openapi import document
 from agents.screen.stream import Streams
 from agents.screen.tokens import Tokens
 from agents.settings import Settings
+from agents.sources import variable_of
 from agents.views.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -117,11 +119,26 @@ async def serve(settings: Settings, *, metrics_port: int) -> None:
 
 
 def secret(settings: Settings) -> bytes:
-    """Return what pseudonyms are made with: only who has the key of the tokens can make them."""
+    """Return what pseudonyms are made with: who has it can try out which viewer is meant.
+
+    That is the key of the tokens, unless it is a public one, which is no secret.
+    """
     key = (settings.screen_token_key or "").encode()
     if not key and settings.screen_token_key_file is not None:
         key = Path(settings.screen_token_key_file).read_bytes()
+    is_rs256 = settings.screen_token_algorithm == "RS256"  # noqa: S105 - no secret
+    if is_rs256 and b"PRIVATE KEY" not in key:
+        key = (settings.pseudonym_key or "").encode() or _made_up()
     return hmac.digest(key, b"livepulse pseudonyms", "sha256")
+
+
+def _made_up() -> bytes:
+    log.warning(
+        "screen: a public key makes no pseudonyms: viewers are named anew at each start, and"
+        " differently by each screen; set %s for the screen",
+        variable_of("pseudonym_key"),
+    )
+    return secrets.token_bytes(32)
 
 
 def pseudonym(key: bytes, viewer_id: str) -> str:

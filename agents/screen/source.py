@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from agents.views.batch import SessionView
-from agents.views.keys import HOUR_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
+from agents.views.keys import HOUR_MS, KEPT_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
 from agents.views.reading import decode_trigger
 from schemas.results import ChurnRow, ConversionRow, Scope, Window
 from streams.choices import REASONS
@@ -54,6 +54,7 @@ class Source:
         self._keys = keys
         self._id = session_id
         self._raw: dict[int, bytes] = {}  # panes as they were read
+        self._fresh: set[int] = set()  # panes that nobody was told of: a read may fail halfway
         self._old_at = 0  # when the old rows were read
 
     async def read(
@@ -71,16 +72,16 @@ class Source:
         m = self.material
         assert m is not None
         m.at = now_ms
-        fresh: set[int] = set()
         if kinds & {"conversion"}:
-            fresh = await self._read_rows(m)
+            await self._read_rows(m)
         if kinds & {"triggers", "markers"}:
             await self._read_deeds(m, whole=everything)
         if kinds & {"churn"}:
             await self._read_risks(m)
         if everything:
-            fresh |= await self._read_old(m)
+            await self._read_old(m)
             self._old_at = now_ms
+        fresh, self._fresh = self._fresh & self.panes.keys(), set()
         return m, fresh
 
     async def _read_parts(self, now_ms: int) -> bool:
@@ -107,7 +108,7 @@ class Source:
         m.spent = {offer.decode(): int(amount) for offer, amount in spent.items()}
         return True
 
-    async def _read_rows(self, m: Material) -> set[int]:
+    async def _read_rows(self, m: Material) -> None:
         pipe = self._client.pipeline(transaction=False)
         pipe.get(self._keys.total(self._id))
         pipe.hvals(self._keys.rows(self._id, "session", "product", 0))
@@ -116,9 +117,8 @@ class Source:
         m.products = [_row(one) for one in products]
         newest = m.total.end - PANE_MS
         starts = range(newest - (RECENT - 1) * PANE_MS, newest + 1, PANE_MS)
-        fresh = self._note_panes(await self._panes_at(starts))
+        self._note_panes(await self._panes_at(starts))
         m.panes = [self.panes[start] for start in starts if start in self.panes]
-        return fresh
 
     async def _panes_at(self, starts: Iterable[int]) -> list[bytes | None]:
         by_hour: dict[int, list[str]] = {}
@@ -129,18 +129,16 @@ class Source:
             pipe.hmget(self._keys.rows(self._id, "10s", "session", clock * HOUR_MS), fields)
         return list(chain.from_iterable(await pipe.execute()))
 
-    def _note_panes(self, found: Iterable[bytes | None]) -> set[int]:
-        """Keep the rows; returns the starts of those that were not known as they are."""
-        fresh = set()
+    def _note_panes(self, found: Iterable[bytes | None]) -> None:
+        """Keep the rows, and the starts of those that were not known as they are."""
         known = set(self._raw.values())
         for raw in found:
             if raw is not None and raw not in known:
                 row = _row(raw)
                 self.panes[row.start], self._raw[row.start] = row, raw
-                fresh.add(row.start)
-        return fresh
+                self._fresh.add(row.start)
 
-    async def _read_old(self, m: Material) -> set[int]:
+    async def _read_old(self, m: Material) -> None:
         """Read the last hour's panes and all windows of 5 min; forget what is older."""
         hours = await _hours(self._client, self._keys, self._id)
         oldest = m.total.end - HOUR_MS
@@ -151,15 +149,15 @@ class Source:
             pipe.hvals(self._keys.rows(self._id, "10s", "session", clock * HOUR_MS))
         replies = await pipe.execute()
         m.fives = [_row(one) for one in chain.from_iterable(replies[: len(hours)])]
-        fresh = self._note_panes(chain.from_iterable(replies[len(hours) :]))
+        self._note_panes(chain.from_iterable(replies[len(hours) :]))
         for start in [start for start in self.panes if start < oldest]:
             del self.panes[start], self._raw[start]
-        return fresh & self.panes.keys()
 
     async def _read_deeds(self, m: Material, *, whole: bool) -> None:
         """Read what was sent, what became of it, and what is marked on the timeline."""
         keys, pipe = self._keys, self._client.pipeline(transaction=False)
-        since = m.clock - HOUR_MS
+        # The page shows an hour; of what is over there is a report, which shows all of it.
+        since = m.clock - HOUR_MS if m.shelf.ended is None else m.clock - KEPT_MS
         pipe.zrevrange(keys.triggers(self._id), 0, TRIGGERS_KEPT - 1)
         pipe.zrangebyscore(keys.markers(self._id), since, "+inf")
         for reason in REASONS:
@@ -171,7 +169,10 @@ class Source:
         for kind in _TRIGGER_KINDS:
             m.counts[kind] = await self._count(kind)
         m.outcomes = await self._outcomes([one.trigger_id for one in m.triggers])
-        await self._count_minutes(m, MINUTE_MS * 60 if whole else MINUTE_MS * 2)
+        if whole:
+            m.sent_by_minute = await self._minutes(m, max(since, m.total.start))
+        else:
+            m.sent_by_minute |= await self._minutes(m, m.clock - MINUTE_MS)
 
     async def _count(self, kind: TriggerKind) -> TriggerCounts:
         keys, pipe = self._keys, self._client.pipeline(transaction=False)
@@ -198,18 +199,15 @@ class Source:
             found |= {one: outcome for one, is_in in zip(ids, members, strict=True) if is_in}
         return found
 
-    async def _count_minutes(self, m: Material, back_ms: int) -> None:
-        """Count the triggers that were sent in each of the newest minutes."""
-        newest = m.clock - m.clock % MINUTE_MS
-        starts = range(newest - back_ms + MINUTE_MS, newest + 1, MINUTE_MS)
+    async def _minutes(self, m: Material, since: int) -> dict[int, int]:
+        """Count the triggers that were sent in each minute from then on."""
+        starts = range(since - since % MINUTE_MS, m.clock + 1, MINUTE_MS)
         pipe = self._client.pipeline(transaction=False)
         for start in starts:
             for kind in _TRIGGER_KINDS:
                 pipe.zcount(self._keys.sent(self._id, kind), start, f"({start + MINUTE_MS}")
         found = iter(await pipe.execute())
-        m.sent_by_minute |= {start: sum(next(found) for _ in _TRIGGER_KINDS) for start in starts}
-        for start in [one for one in m.sent_by_minute if one <= newest - 60 * MINUTE_MS]:
-            del m.sent_by_minute[start]
+        return {start: sum(next(found) for _ in _TRIGGER_KINDS) for start in starts}
 
     async def _read_risks(self, m: Material) -> None:
         name = self._keys.risks(self._id)

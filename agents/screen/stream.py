@@ -43,12 +43,12 @@ class Streams:
             return refuse(404, "there is no such session")
         if self._open.get(grant.token_id, 0) >= STREAMS_A_TOKEN:
             return refuse(429, "this token has too many open streams", Retry_After="10")
-        line = _Line(request)
+        line, last_id = _Line(request), request.headers.get("Last-Event-ID", "")
         await line.open()
         self._count(grant, 1)
         try:
             async with self._hub.watch(session_id) as room:
-                await self._feed(line, room, grant, _last_id(request))
+                await self._feed(line, room, grant, room.seen(last_id))
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client has gone
         finally:
@@ -72,7 +72,7 @@ class Streams:
 
     async def _feed(self, line: "_Line", room: Room, grant: Grant, revision: int) -> None:
         """Send what is new until the token has run out, the client has gone or the server ends."""
-        state: State = "ok"
+        state: State | None = None  # the page may still show what the stream before said
         tick = -1
         await line.send(RETRY)
         while not self._ending.is_set() and (left_s := _left_s(grant)) > 0:
@@ -114,11 +114,6 @@ class _Line:
     async def send(self, update: Update) -> None:
         """Send an update; waits while the client's buffer is full."""
         await self.response.write(update.deflated if self._deflates else update.plain)
-
-
-def _last_id(request: web.Request) -> int:
-    said = request.headers.get("Last-Event-ID", "")
-    return int(said) if said.isascii() and said.isdecimal() and len(said) < 20 else 0  # noqa: PLR2004 - what fits
 
 
 def _left_s(grant: Grant) -> float:

@@ -25,6 +25,8 @@ QUIET_EVERY_MS = 2_000
 SILENT_MS = 600_000
 #: One commit looks at so many sessions; the others have their turn at the next.
 AT_ONCE = 8
+#: Where there are many, at so many that all have their turn within 2 s of commits each 100 ms.
+COMMITS = 20
 
 
 class _Kept(Struct):
@@ -77,7 +79,8 @@ class Glances:
         if len(kept) > 2 * len(state.sessions):
             self._kept[state] = {one: kept[one] for one in state.sessions if one in kept}
         due.sort(key=lambda one: one[0])
-        return [session for _, session in due[:AT_ONCE]]
+        at_once = max(AT_ONCE, len(state.sessions) // COMMITS)
+        return [session for _, session in due[:at_once]]
 
     def _glance(self, state: State, session: Session, now_ms: int) -> Glance:
         kept = self._kept.setdefault(state, {})

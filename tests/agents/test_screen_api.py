@@ -10,16 +10,18 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
-from agents.screen import pages
+from agents.screen import api, pages
 from agents.screen.access import COOKIE
 from agents.screen.limits import Limiter
 from agents.screen.server import pseudonym, secret
+from schemas import events as ev
 from schemas.results import ConversionRow
+from streams.journal import Marked, Sent
 from streams.screen import Pane, Risk, SessionLine, Snapshot, Triggers
-from tests.agents.screen_stage import Stage, running, settings_of, write
+from tests.agents.screen_stage import Stage, running, settings_of, write, writing
 from tests.redis_server import RedisServer
 from tests.redis_server import running as running_redis
-from tests.streams.world import World, simulated
+from tests.streams.world import T0, World, simulated
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,13 @@ async def test_the_list_is_what_the_rows_say(stage: Stage, world: World) -> None
         assert (found.viewers, found.gmv_gross) == (row.people["viewers"], row.money["gmv_gross"])
         assert found.title
         assert found.written_at is not None
+
+
+async def test_operators_who_come_at_once_all_get_the_list(stage: Stage, ids: list[str]) -> None:
+    """Also those who come while the first of them is still waiting."""
+    replies = await asyncio.gather(*(stage.get("/v1/sessions") for _ in range(10)))
+    for reply in replies:
+        assert sorted(one["id"] for one in reply.json()["sessions"]) == ids
 
 
 async def test_a_host_sees_only_the_own_session(stage: Stage, ids: list[str]) -> None:
@@ -254,18 +263,28 @@ async def test_signing_out_takes_the_cookie_away(stage: Stage) -> None:
 
 
 async def test_too_many_requests_are_put_off(stage: Stage) -> None:
-    """429 with the time to wait; another token is not held up, and each address signs in slowly."""
+    """429 with the time to wait; another token is not held up, and each address guesses slowly."""
     guard, token = stage.screen._access, stage.token("s1")
-    guard._requests, guard._logins = (Limiter(per_s=0.01, burst=2) for _ in range(2))
+    guard._requests, guard._failed = (Limiter(per_s=0.01, burst=2) for _ in range(2))
     replies = [await stage.get("/v1/me", token) for _ in range(3)]
     assert [one.status for one in replies] == [200, 200, 429]
     assert 90 <= int(replies[-1].headers["Retry-After"]) <= 100
     assert (await stage.get("/v1/me", stage.token("s2"))).status == 200
-    statuses = []
-    for _ in range(3):
-        async with stage.browser.post(f"{stage.url}/v1/login", json={"token": "x"}) as answer:
-            statuses.append(answer.status)
-    assert statuses == [401, 401, 429]
+    assert [await sign_in(stage, "x") for _ in range(3)] == [401, 401, 429]
+
+
+async def test_who_has_a_token_gets_in_whoever_fails(stage: Stage) -> None:
+    """Behind a proxy all come from one address: junk from there locks nobody out."""
+    stage.screen._access._failed = Limiter(per_s=0.01, burst=2)
+    tokens = ["x", "x", "x", *(stage.token("s1") for _ in range(4)), "x"]
+    statuses = [await sign_in(stage, token) for token in tokens]
+    assert statuses == [401, 401, 429, 200, 200, 200, 200, 429]
+
+
+async def sign_in(stage: Stage, token: str) -> int:
+    """Return the status of the answer."""
+    async with stage.browser.post(f"{stage.url}/v1/login", json={"token": token}) as reply:
+        return reply.status
 
 
 async def test_a_wrong_method_or_path_is_json_too(stage: Stage) -> None:
@@ -279,14 +298,33 @@ async def test_a_wrong_method_or_path_is_json_too(stage: Stage) -> None:
 
 async def test_a_session_that_nobody_has_entered_is_there(server: RedisServer) -> None:
     """Announced and empty: zeros, not an error."""
-    from schemas import events as ev  # noqa: PLC0415 - the only test that needs it
-
     world = World()
     world.says(ev.SessionStarted, 0, session_id="soon", title="Soon", currency="CNY")
     async with running(server, redis_prefix="empty") as stage:
         await write(stage.settings, world)
         shown = msgspec.json.decode((await stage.get("/v1/sessions/soon")).body, type=Snapshot)
     assert (shown.session.title, shown.session.viewers, shown.now.viewers) == ("Soon", 0, 0)
+
+
+async def test_the_report_has_all_marks_of_a_session_that_is_over(server: RedisServer) -> None:
+    """Also those of before its last hour; a page of a live one shows an hour."""
+    world = World()
+    world.says(ev.ViewerEntered, 0)
+    pinned, sent = Marked("s1", T0 + 5_000, "pin", "p1"), Sent("s1", "coupon", "t1", T0 + 65_000)
+    async with running(server, redis_prefix="over") as stage:
+        async with writing(stage.settings) as views:
+            views.tell(notes=[pinned, sent])
+        world.says(ev.Heartbeat, 7_200)
+        await write(stage.settings, world)
+        live = (await stage.get("/v1/sessions/s1")).json()["markers"]
+        world.says(ev.SessionEnded, 7_201)
+        await write(stage.settings, world)
+    async with running(server, redis_prefix="over") as stage:
+        over = (await stage.get("/v1/sessions/s1")).json()["markers"]
+    assert live == []
+    assert [(one["at"], one["kind"]) for one in over] == [
+        (T0 + 5_000, "pin"), (T0 + 60_000, "trigger"),
+    ]  # fmt: skip
 
 
 async def test_without_redis_there_is_503_and_then_all_is_well(world: World) -> None:
@@ -302,6 +340,20 @@ async def test_without_redis_there_is_503_and_then_all_is_well(world: World) -> 
             mortal.start()
             await write(stage.settings, world)
             assert (await stage.get(f"/v1/sessions/{session_id}")).status == 200
+
+
+async def test_all_operators_hear_of_the_loss_of_redis(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks right after another does not get the list from before it."""
+    with running_redis() as mortal:
+        async with running(mortal) as stage:
+            await write(stage.settings, world)
+            assert (await stage.get("/v1/sessions")).status == 200
+            mortal.kill()
+            for list_every_s in (0.0, 60.0):  # one has to ask anew, the next has just been told
+                monkeypatch.setattr(api, "LIST_EVERY_S", list_every_s)
+                assert (await stage.get("/v1/sessions")).status == 503
 
 
 # --- files -------------------------------------------------------------------------------------

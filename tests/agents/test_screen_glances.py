@@ -107,6 +107,18 @@ def test_one_commit_says_few_sessions_and_none_is_forgotten(clock: Clock) -> Non
     assert sorted(said) == sorted(sessions)
 
 
+def test_many_sessions_have_their_turn_in_time(clock: Clock) -> None:
+    """However many: who has not been said for long counts as a worker that is gone."""
+    world, made = World(), Glances()
+    sessions = {f"s{n}" for n in range(30 * AT_ONCE)}
+    busy(world, 0, *sessions)
+    said = set()
+    for _ in range(QUIET_EVERY_MS // 100):
+        said |= {one.session_id for one in shown(made, world.state).glances}
+        clock.ms += 100
+    assert said == sessions
+
+
 def test_after_a_loss_a_session_is_said_again(clock: Clock) -> None:
     """Also one that has just been said."""
     world, made, kept = World(), Glances(), Kept()

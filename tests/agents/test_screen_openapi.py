@@ -72,7 +72,7 @@ class Served:
         await write(chosen, self.world)
         async with running(server) as stage:
             access = stage.screen._access
-            access._requests = access._logins = Limiter(per_s=1e6, burst=10**6)
+            access._requests = access._failed = Limiter(per_s=1e6, burst=10**6)
             self.stage = stage
             self.ready.set()
             while not self.done.is_set():  # noqa: ASYNC110 - set by another thread

@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,7 +65,7 @@ def test_who_is_new_hears_everything() -> None:
     said = room.since(0, "ok")
     assert panes(said) == {0: 1, 1: 1}
     assert [name for name, _ in heard(said)] == ["panes", "snapshot"]
-    assert f"id: {room.revision}\n".encode() in said.plain
+    assert f"id: {room.began}-{room.revision}\n".encode() in said.plain
 
 
 def test_who_comes_back_hears_what_has_changed_since() -> None:
@@ -78,12 +79,35 @@ def test_who_comes_back_hears_what_has_changed_since() -> None:
     assert room.since(room.revision, "ok").plain == b""
 
 
-def test_an_id_of_another_process_is_no_id() -> None:
-    """From before this room began, or from the future: everything is sent."""
+def last_id(room: Room) -> str:
+    """Return the id that a client has after everything."""
+    return room.since(0, "ok").plain.decode().rpartition("\nid: ")[2].partition("\n")[0]
+
+
+def test_a_room_knows_its_own_ids() -> None:
+    """Who comes back with the last one has seen everything."""
     room = new_room()
     take(room, rows(p0=1), 0)
-    for stranger in (room.began - 1, room.revision + 1):
-        assert panes(room.since(stranger, "ok")) == {0: 1}
+    take(room, rows(p0=2), 0, at=T0 + 250)
+    assert room.seen(last_id(room)) == room.revision
+
+
+@pytest.mark.parametrize("wrong", ["", "-", "x", "1-", "1-x", "1-²", "1-" + "9" * 21])
+def test_what_is_no_id_is_none(wrong: str) -> None:
+    """Also one from the future."""
+    room = new_room()
+    take(room, rows(p0=1), 0, at=1)
+    assert (room.seen(wrong), room.seen("1-1"), room.seen("1-2")) == (0, 1, 0)
+
+
+def test_an_id_of_another_process_is_no_id() -> None:
+    """Its clock is ahead: the panes that this one has read meanwhile are not old for that."""
+    ours, theirs = new_room(), new_room()
+    take(ours, rows(p0=1), 0)
+    take(theirs, rows(p0=1), 0, at=T0 + 500)
+    take(ours, rows(p0=1, p1=1), 1, at=T0 + 250)
+    take(ours, rows(p0=1, p1=1), at=T0 + 1_000)
+    assert panes(ours.since(ours.seen(last_id(theirs)), "ok")) == {0: 1, 1: 1}
 
 
 def test_revisions_only_grow() -> None:
@@ -105,6 +129,14 @@ def test_the_loss_of_the_data_is_told_and_its_return() -> None:
     assert [name for name, _ in heard(room.since(0, "no_data_source"))] == [
         "status", "panes", "snapshot",
     ]  # fmt: skip
+
+
+def test_who_is_new_hears_the_state_as_soon_as_it_is_known() -> None:
+    """It may remember another one; before the first reading nobody knows."""
+    room = new_room()
+    assert room.since(0, None).plain == b""
+    take(room, rows(p0=1), 0)
+    assert heard(room.since(0, None))[0] == ("status", {"state": "ok"})
 
 
 def test_panes_that_are_forgotten_are_not_sent() -> None:

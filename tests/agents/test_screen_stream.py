@@ -12,6 +12,7 @@ from msgspec import structs
 
 from agents.screen import hub, stream
 from agents.views.batch import SessionView
+from agents.views.keys import Keys
 from agents.views.writer import Views
 from schemas.results import ConversionRow
 from tests.agents.screen_stage import Stage, running, settings_of, write, writing
@@ -73,11 +74,12 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_page_hears_the_timeline_and_then_the_snapshot(
     stage: Stage, world: World, session_id: str
 ) -> None:
-    """All panes of the last hour first; the snapshot carries the id."""
+    """After the state all panes of the last hour; the snapshot carries the id."""
     async with stage.stream(session_id) as events:
-        panes, shown = await events.next(), await events.next()
-    assert (panes.name, shown.name, panes.event_id) == ("panes", "snapshot", None)
-    assert shown.event_id == str(shown.data["revision"])
+        status, panes, shown = [await events.next() for _ in range(3)]
+    assert (status.name, panes.name, shown.name) == ("status", "panes", "snapshot")
+    assert panes.event_id is None
+    assert (shown.event_id or "").endswith(f"-{shown.data['revision']}")
     rows = [r for r in world.rows.values() if (r.scope, r.window) == ("session", "10s")]
     assert [one["start"] for one in panes.data["rows"]] == sorted(row.start for row in rows)
 
@@ -236,6 +238,22 @@ async def test_the_loss_of_redis_is_told_and_its_return(world: World, session_id
             assert shown.data["session"]["id"] == session_id
 
 
+async def test_a_stream_after_a_loss_says_that_it_is_over(world: World, session_id: str) -> None:
+    """The screen on which the page heard of the loss has ended before the return."""
+    with running_redis() as mortal:
+        async with running(mortal) as first:
+            await write(first.settings, world)
+            async with first.stream(session_id) as events:
+                await events.next("snapshot")
+                mortal.kill()
+                assert (await events.next("status")).data == {"state": "no_data_source"}
+        mortal.start()
+        async with running(mortal) as second:
+            await write(second.settings, world)
+            async with second.stream(session_id) as events:
+                assert (await events.next()).data == {"state": "ok"}
+
+
 async def test_a_page_that_opens_while_redis_is_away_waits(world: World, session_id: str) -> None:
     """It is told why it is empty."""
     with running_redis() as mortal:
@@ -246,6 +264,23 @@ async def test_a_page_that_opens_while_redis_is_away_waits(world: World, session
                 mortal.start()
                 await write(stage.settings, world)
                 assert (await events.next("snapshot")).data["session"]["id"] == session_id
+
+
+async def test_a_reading_that_fails_halfway_loses_no_pane(
+    server: RedisServer, world: World, session_id: str
+) -> None:
+    """What was read before the failure is told after it."""
+    rows = [r for r in world.rows.values() if (r.scope, r.window) == ("session", "10s")]
+    async with running(server, redis_prefix="torn") as stage:
+        await write(stage.settings, world)
+        risks = Keys("torn").risks(session_id)  # these are read after the panes
+        with server.client() as redis:
+            redis.set(risks, b"no sorted set")
+            async with stage.stream(session_id) as events:
+                assert (await events.next("status")).data == {"state": "no_data_source"}
+                redis.delete(risks)
+                said = await events.next("panes")
+    assert [one["start"] for one in said.data["rows"]] == sorted(row.start for row in rows)
 
 
 async def test_nobody_watches_nothing_is_read(stage: Stage, session_id: str) -> None:

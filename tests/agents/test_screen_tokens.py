@@ -1,14 +1,18 @@
 """Tokens: who may see what, until when, signed by whom; and the command that makes them."""
 
+import hmac
 import json
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from msgspec import structs
 
 from agents.screen.limits import REMEMBERED, Limiter
+from agents.screen.server import secret
 from agents.screen.tokens import AUDIENCE, Tokens
 from agents.settings import Settings, SettingsError
 from tests.agents.command_line import CommandLine
@@ -116,15 +120,38 @@ def test_the_public_key_is_no_hmac_secret(pems: dict[str, Path]) -> None:
 
 
 def _hmac_token(body: dict[str, object], key: bytes) -> str:
-    import hmac  # noqa: PLC0415 - PyJWT refuses to make such a token
-    from base64 import urlsafe_b64encode  # noqa: PLC0415 - as above
-
+    # PyJWT refuses to make such a token.
     parts = [
         urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
         for part in ({"alg": "HS256", "typ": "JWT"}, body)
     ]
     signature = urlsafe_b64encode(hmac.digest(key, b".".join(parts), "sha256")).rstrip(b"=")
     return b".".join([*parts, signature]).decode()
+
+
+def names(pem: Path, **settings: str) -> bytes:
+    """Return what a screen with this PEM file makes pseudonyms with."""
+    rs256 = Settings(screen_token_algorithm="RS256", screen_token_key_file=str(pem))
+    return secret(structs.replace(rs256, **settings))
+
+
+def test_the_public_key_names_no_viewers(
+    pems: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has it could try ids out: each screen makes a key up, and says what to set."""
+    public = hmac.digest(pems["public"].read_bytes(), b"livepulse pseudonyms", "sha256")
+    assert len({public, names(pems["public"]), names(pems["public"])}) == 3
+    assert "set LIVEPULSE_PSEUDONYM_KEY" in caplog.text
+
+
+def test_screens_with_a_secret_name_viewers_alike(
+    pems: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The private key, or the key of pseudonyms beside the public one."""
+    assert names(pems["private"]) == names(pems["private"])
+    mine, theirs = (names(pems["public"], pseudonym_key=key * 32) for key in "ab")
+    assert mine == names(pems["public"], pseudonym_key="a" * 32) != theirs
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("name", ["short", "curve", "broken"])

@@ -74,6 +74,12 @@ def test_the_numbers_are_those_of_the_rows(m: Material) -> None:
     )
 
 
+def test_before_the_first_row_the_shelf_says_the_currency(m: Material) -> None:
+    """Prices are shown at once, and without it those in yen would be a hundredth."""
+    m.total, m.shelf.currency = structs.replace(m.total, currency=None), "JPY"
+    assert line(m).currency == "JPY"
+
+
 def test_the_tasks_parts_add_up(m: Material) -> None:
     """Bins, carts and comings of three tasks; who is present and scored is in one bin."""
     shown = snapshot(m, short, 1)
@@ -166,6 +172,26 @@ def test_old_numbers_are_called_stale(m: Material, silent_ms: int, *, stale: boo
     m.at = max(one.written_at for one in m.glances) + silent_ms
     assert line(m).stale == stale
     assert not (stale and snapshot(m, short, 1).suggestions)
+
+
+def test_the_part_of_a_worker_that_is_gone_makes_all_old(m: Material) -> None:
+    """Its viewers stand still until another takes over; the survivors' parts do not hide it."""
+    assert all(one.present for one in m.glances)
+    m.at += 60_000
+    lost, *others = m.glances
+    m.glances = [lost, *(structs.replace(one, written_at=m.at - 100) for one in others)]
+    assert (line(m).written_at, line(m).stale) == (lost.written_at, True)
+
+
+def test_a_part_without_viewers_may_rest(m: Material) -> None:
+    """A task writes no more of a session that nobody there has entered for long."""
+    m.at += 60_000
+    left, *others = m.glances
+    fresh = [structs.replace(one, written_at=m.at - 100) for one in others]
+    m.glances = [structs.replace(left, present=0), *fresh]
+    assert (line(m).written_at, line(m).stale) == (m.at - 100, False)
+    m.glances = [structs.replace(one, present=0) for one in m.glances]
+    assert (line(m).written_at, line(m).stale) == (m.at - 100, False)
 
 
 def test_a_session_that_has_ended_is_never_stale(m: Material) -> None:

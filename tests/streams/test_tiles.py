@@ -69,6 +69,19 @@ def test_watch_gpm_names_its_views() -> None:
     assert tiles.money(steady(20, gross=500))["watch_gpm"].value is None
 
 
+def test_few_views_make_no_watch_gpm() -> None:
+    """Late in a session four come and the audience of old buys: that is no rate of the four."""
+    found = [
+        row(T0 + n * PANE_MS, T0 + (n + 1) * PANE_MS, ViewerEntered=4 * (n <= 90),
+            gross=9_100 * (n >= 90))
+        for n in range(120)
+    ]  # fmt: skip
+    tile = tiles.money(span(whole(found), found, [], found[-1].end - 1))["watch_gpm"]
+    assert (tile.value, tile.last_5m, tile.baseline) == (750_000, None, 0)
+    young = tiles.money(steady(1, ViewerEntered=4, gross=500))["watch_gpm"]
+    assert (young.value, young.of) == (None, 24)
+
+
 def test_uv_value_compares_full_windows() -> None:
     """Distinct people do not add up over panes: the newest full window against earlier ones."""
     fives = [
