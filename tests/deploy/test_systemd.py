@@ -14,12 +14,12 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 COMMAND = "/opt/livepulse/bin/livepulse"
 
 
-def service(unit: Path) -> dict[str, str]:
-    """Return the settings of [Service]; of a repeated one the last."""
+def settings_of(unit: Path, section: str = "Service") -> dict[str, str]:
+    """Return the settings of a section; of a repeated one the last."""
     parser = ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(unit)
-    return dict(parser["Service"])
+    return dict(parser[section])
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
@@ -42,7 +42,7 @@ def test_the_unit_is_confined(unit: Path) -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
 def test_the_command_exists(unit: Path) -> None:
     """Its command line parses, with an instance's number filled in."""
-    words = shlex.split(service(unit)["ExecStart"].replace("%i", "1"))
+    words = shlex.split(settings_of(unit)["ExecStart"].replace("%i", "1"))
     assert words[0] == COMMAND
     parse(words[1:])
 
@@ -50,7 +50,13 @@ def test_the_command_exists(unit: Path) -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
 def test_it_starts_again_and_may_finish(unit: Path) -> None:
     """A worker that ends on purpose (a fault) comes back; one that stops has time to commit."""
-    settings = service(unit)
+    settings = settings_of(unit)
     assert settings["Restart"] == "always"
     assert int(settings["TimeoutStopSec"]) >= 20
     assert "ExecStop" not in settings
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_it_never_gives_up(unit: Path) -> None:
+    """However often it starts in vain while Kafka is away, it is there when Kafka is back."""
+    assert settings_of(unit, "Unit")["StartLimitIntervalSec"] == "0"
