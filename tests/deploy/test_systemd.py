@@ -60,3 +60,9 @@ def test_it_starts_again_and_may_finish(unit: Path) -> None:
 def test_it_never_gives_up(unit: Path) -> None:
     """However often it starts in vain while Kafka is away, it is there when Kafka is back."""
     assert settings_of(unit, "Unit")["StartLimitIntervalSec"] == "0"
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_prometheus_may_know_the_process(unit: Path) -> None:
+    """Its client reads /proc/stat, and says nothing of start, CPU and memory where it cannot."""
+    assert settings_of(unit).get("ProcSubset", "all") == "all"
