@@ -19,5 +19,6 @@ def test_a_worker_leaves_nothing_where_it_runs(
 
 def test_a_worker_says_how_many_tasks_there_must_be_before_it_has_any() -> None:
     """A group that cannot form has no task, and nothing else would tell that they are missing."""
-    scraped = {metric.name: metric for metric in Worker(Settings(partitions=12)).exposition.collect()}
-    assert [one.value for one in scraped["livepulse_partitions"].samples] == [12]
+    metrics = Worker(Settings(partitions=12)).exposition.collect()
+    samples = {one.name: one.value for metric in metrics for one in metric.samples}
+    assert samples["livepulse_partitions"] == 12
