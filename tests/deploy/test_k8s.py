@@ -205,6 +205,18 @@ def test_selectors_select(overlay: str) -> None:
             assert any(labels.items() <= pod.items() for pod in pods), identity(one)
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_traces_may_leave(overlay: str) -> None:
+    """To the port of OpenTelemetry over HTTP, in the namespace that watches us."""
+    (policy,) = (
+        one for one in OVERLAYS[overlay]
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "livepulse"
+    )  # fmt: skip
+    (rule,) = (one for one in policy["spec"]["egress"] if one["ports"][0]["port"] == 4318)
+    there = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
+    assert rule["to"] == [{"namespaceSelector": there}]
+
+
 def test_workers_fit_the_partitions() -> None:
     """Never more workers than partitions: the others would have nothing to do."""
     for name, objects in OVERLAYS.items():
