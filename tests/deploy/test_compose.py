@@ -10,7 +10,8 @@ from compose_spec import PyCompose
 
 from agents.settings import load
 from deploy.grafana.dashboards import documents as dashboards
-from tests.deploy.test_runbooks import parse
+from tests.deploy.markdown import inline
+from tests.deploy.test_runbooks import PAGES, parse
 from tests.deploy.tools import DEPLOY, document
 
 COMPOSE = document(DEPLOY / "compose.yaml")
@@ -53,6 +54,14 @@ def test_our_commands_and_settings_exist(name: str) -> None:
         key: re.sub(r"\$\{.*\}", "k" * 32, value) for key, value in service["environment"].items()
     }
     assert load(env=env).kafka_bootstrap == "kafka:9092"
+
+
+def test_a_command_is_run_whatever_else_is_down() -> None:
+    """What looks for the fault must not wait for Kafka to be well."""
+    typed = [line for page in PAGES for line in inline(page) if line.startswith("docker compose")]
+    run = [words for line in typed if "run" in (words := line.split())]
+    assert run
+    assert all("--no-deps" in words for words in run)
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.test_runbooks import parse
+from tests.deploy.markdown import inline
+from tests.deploy.test_runbooks import DIRECTORY, parse
 from tests.deploy.tools import DEPLOY, program, run
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -66,3 +67,13 @@ def test_it_never_gives_up(unit: Path) -> None:
 def test_prometheus_may_know_the_process(unit: Path) -> None:
     """Its client reads /proc/stat, and says nothing of start, CPU and memory where it cannot."""
     assert settings_of(unit).get("ProcSubset", "all") == "all"
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+def test_what_operators_type_runs_as_the_unit_does(unit: Path) -> None:
+    """The same program, user and settings; systemd reads the file, so no secret is an argument."""
+    settings = settings_of(unit)
+    (typed,) = (line for line in inline(DIRECTORY / "README.md") if "systemd-run" in line)
+    assert f"--uid={settings['User']}" in typed
+    assert f"EnvironmentFile={settings['EnvironmentFile']}" in typed
+    assert typed.endswith(f"{COMMAND} doctor")
