@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.settings import Settings
 from tests.deploy.markdown import inline
 from tests.deploy.test_runbooks import DIRECTORY, parse
 from tests.deploy.tools import DEPLOY, program, run
@@ -55,6 +56,12 @@ def test_it_starts_again_and_may_finish(unit: Path) -> None:
     assert settings["Restart"] == "always"
     assert int(settings["TimeoutStopSec"]) >= 20
     assert "ExecStop" not in settings
+
+
+def test_a_worker_is_back_in_time() -> None:
+    """Before its group gives its tasks away, with 5 s for the start of the process itself."""
+    (unit,) = (one for one in UNITS if "worker" in one.name)
+    assert int(settings_of(unit)["RestartSec"]) + 5 < Settings().session_timeout_s
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
