@@ -106,6 +106,16 @@ def test_prometheus_scrapes_the_services() -> None:
     assert {"worker", "screen"} <= set(OURS)
 
 
+def test_prometheus_keeps_exemplars() -> None:
+    """The workers send them; a command replaces all of the image's own."""
+    service = SERVICES["prometheus"]
+    options = dict(word.split("=", 1) for word in service["command"])
+    assert options["--enable-feature"] == "exemplar-storage"
+    mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+    assert options["--config.file"] == f"{mounts['./prometheus']}/prometheus.yml"
+    assert options["--storage.tsdb.path"] == mounts["prometheus"]
+
+
 def test_grafana_finds_its_dashboards() -> None:
     """The provider's folder is mounted, and the first page is one of the dashboards."""
     provider = document(DEPLOY / "grafana" / "provisioning" / "dashboards" / "livepulse.yaml")
