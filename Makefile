@@ -69,7 +69,8 @@ schemas: $(INSTALLED) ## write the published contract (schemas export)
 	$(BIN)/livepulse schemas export
 
 lock: $(UV) ## resolve the locks anew; ARGS=--upgrade takes newer versions
-	$(COMPILE) pyproject.toml --output-file requirements.lock
+	@# The image can do all that is documented: it has the extras.
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	@# The dev lock also holds what an editable install without build isolation needs.
 	printf 'hatchling>=1.27\neditables\n' | $(COMPILE) pyproject.toml - --group dev \
 		--constraints requirements.lock --output-file requirements-dev.lock

@@ -42,7 +42,7 @@ CONSTANTS = (
     Constant("viewers_per_session", 500, "", "assumed", "as in the benchmark"),
     Constant("busy_share", 0.6, "", "assumed", "of a core; the rest catches up after an outage"),
     Constant("worker_bytes", 150e6, "B", "assumed", "without state: libraries, batches"),
-    Constant("memory_headroom", 1.5, "x", "assumed", "allocator, and the tasks of a lost worker"),
+    Constant("memory_headroom", 1.5, "x", "assumed", "allocator"),
     Constant("redis_bytes_per_viewer", 300, "B", "assumed", "risks, coupons, rows of the day"),
     Constant("restore_s", 30, "s", "assumed", "what a lost worker may cost its viewers"),
     Constant("least_workers", 2, "", "assumed", "so that one may be lost"),
@@ -91,7 +91,7 @@ def plan(load: Load) -> Plan:
     workers = _workers(load, of)
     partitions = partitions_for(workers, of)
     totals_per_s = _totals_per_s(load, partitions, of)
-    state = load.viewers * of["state_bytes_per_viewer"] / workers
+    state = load.viewers * of["state_bytes_per_viewer"] / (workers - 1)  # one may be lost
     return Plan(
         workers=workers,
         partitions=partitions,

@@ -62,7 +62,7 @@ def _lines(load: "Load", plan: "Plan") -> list[tuple[str, str, str]]:
         ("partitions a topic", f"{plan.partitions:,}", "fixed once there is state"),
         ("busy cores", f"{cores:,.1f}", parts),
         ("running totals", f"{plan.totals_per_s:,.0f} /s", "from tasks to the merging tasks"),
-        ("memory a worker", size(plan.memory_per_worker), "its share of the viewers, all told"),
+        ("memory a worker", size(plan.memory_per_worker), "also when another is lost"),
         ("takeover", f"{plan.restore_s:,.1f} s", "reading a lost worker's state back"),
         ("into Kafka", f"{size(plan.kafka_in)}/s", "events, state and results, all copies"),
         ("disk for events", size(plan.disk_events), days),

@@ -28,18 +28,16 @@ def screen(
     """
     # aiohttp takes half a second to import: the other commands do not wait for it.
     import asyncio  # noqa: PLC0415 - see above
-    import logging  # noqa: PLC0415 - see above
 
     from msgspec import structs  # noqa: PLC0415 - see above
 
+    from agents import logs  # noqa: PLC0415 - see above
     from agents.screen.server import serve  # noqa: PLC0415 - see above
     from agents.settings import load  # noqa: PLC0415 - see above
 
     settings = load()
     given = {"screen_host": host, "screen_port": port}
     settings = structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
-    logging.basicConfig(
-        level=settings.log_level, format="[%(asctime)s] [%(levelname)s] %(message)s"
-    )
+    logs.setup(settings)
     at = settings.metrics_port if metrics_port is None else metrics_port
     asyncio.run(serve(settings, metrics_port=at))

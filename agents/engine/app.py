@@ -85,6 +85,8 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.meters = Meters()
+        # Known before the first assignment: a group that cannot form shows that all is missing.
+        self.meters.partitions = settings.partitions
         self.vitals = Vitals(settings, "worker")
         self.redis_meter = RedisMeter()
         self.app = new_app(settings)

@@ -1,48 +1,51 @@
 """The screen's own numbers, for Prometheus; served on a port of their own, not to hosts."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from collections.abc import Iterator
 
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from agents.metrics.families import by, counter, level, total
 from agents.metrics.redis_meter import RedisMeter
 
 
-class Meters:
+class Meters(Collector):
     """Counts clients and updates."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._clients = Gauge(
-            "livepulse_screen_clients", "Open event streams", registry=self.registry
-        )
-        self._updates = Counter("livepulse_screen_updates", "Updates sent", registry=self.registry)
-        self._dropped = Counter(
-            "livepulse_screen_dropped_updates",
-            "Updates replaced by a newer one before the client took them",
-            registry=self.registry,
-        )
         self.redis = RedisMeter()
-        Gauge(
-            "livepulse_redis_up", "1 when the last call or ping was answered",
-            registry=self.registry,
-        ).set_function(lambda: self.redis.is_up)  # fmt: skip
-        self._redis_errors = Counter(
-            "livepulse_redis_errors", "Calls that failed", ["call"], registry=self.registry
-        )
-        self._redis_errors.labels("views")
+        self._clients = 0
+        self._updates = 0
+        self._dropped = 0
+        self._redis_errors = 0
 
     def came(self) -> None:
         """Note that a client opened its stream."""
-        self._clients.inc()
+        self._clients += 1
 
     def went(self) -> None:
         """Note that a client's stream has ended."""
-        self._clients.dec()
+        self._clients -= 1
 
     def sent(self, skipped: int) -> None:
         """Count an update, and those before it that the client was too slow for."""
-        self._updates.inc()
-        if skipped > 0:
-            self._dropped.inc(skipped)
+        self._updates += 1
+        self._dropped += max(skipped, 0)
 
     def redis_failed(self) -> None:
         """Count a call that failed."""
-        self._redis_errors.labels("views").inc()
+        self._redis_errors += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics for a scrape."""
+        yield level("screen_clients", "Open event streams", self._clients)
+        yield total("screen_updates", "Updates sent", self._updates)
+        yield total(
+            "screen_dropped_updates",
+            "Updates replaced by a newer one before the client took them",
+            self._dropped,
+        )
+        yield level("redis_up", "1 when the last call or ping was answered", self.redis.is_up)
+        yield counter(
+            "redis_errors", "Calls that failed", by("call", {"views": self._redis_errors})
+        )

@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from redis.asyncio import Redis
 
 from agents import redis_client
+from agents.metrics.vitals import Vitals, registry
 from agents.pseudonyms import PREFIX
 from agents.screen import api, pages
 from agents.screen.access import Access
@@ -42,6 +43,8 @@ class Screen:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.meters = Meters()
+        self._vitals = Vitals(settings, "screen")
+        self._registry = registry(self._vitals, self.meters)
         tokens = Tokens(settings)
         self._keys = Keys(settings.redis_prefix)
         self._client = redis_client.connect(settings)
@@ -84,7 +87,8 @@ class Screen:
         return app
 
     async def _listening(self, _: web.Application) -> AsyncIterator[None]:
-        beside = self._hub.run(), self.meters.redis.keep_asking(self._client)
+        asking = self.meters.redis.keep_asking(self._client)
+        beside = self._hub.run(), asking, self._vitals.beat()
         tasks = [asyncio.create_task(one) for one in beside]
         yield
         self._hub.close()
@@ -95,7 +99,7 @@ class Screen:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self.meters.registry), headers={"Content-Type": kind})
+        return web.Response(body=encode(self._registry), headers={"Content-Type": kind})
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ok") if await _answers(self._client) else refuse(503, "no Redis")

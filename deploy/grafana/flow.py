@@ -64,7 +64,7 @@ FLOW = Row(
         gauge(
             ("Sessions and screens", "直播场次与屏幕"),
             "short",
-            ("max(livepulse_sessions)", "sessions"),
+            ("sum(livepulse_sessions)", "sessions"),
             ("sum(livepulse_screen_clients)", "screens"),
         ),
     ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.engine.app import new_app
+from agents.engine.app import Worker, new_app
 from agents.settings import Settings
 
 
@@ -15,3 +15,10 @@ def test_a_worker_leaves_nothing_where_it_runs(
     monkeypatch.chdir(tmp_path)
     new_app(Settings())._create_directories()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_says_how_many_tasks_there_must_be_before_it_has_any() -> None:
+    """A group that cannot form has no task, and nothing else would tell that they are missing."""
+    metrics = Worker(Settings(partitions=12)).exposition.collect()
+    samples = {one.name: one.value for metric in metrics for one in metric.samples}
+    assert samples["livepulse_partitions"] == 12

@@ -209,6 +209,14 @@ async def test_an_error_reply_is_unavailable(budget: Budget, room: str) -> None:
     assert budget.shared.failures == 1
 
 
+async def test_a_full_redis_is_unavailable_and_counted(mortal: RedisServer) -> None:
+    """It answers, so only the failures tell that coupons pause."""
+    async with Budget(mortal) as budget:
+        await budget.client.config_set("maxmemory", 1)
+        assert await budget.shared.reserve([ask("room")]) == ["unavailable"]
+        assert (budget.shared.failures, budget.shared._meter.is_up) == (1, True)
+
+
 async def test_a_release_during_an_outage_is_made_up_for(mortal: RedisServer) -> None:
     """What could not be given back goes out before the next reservation."""
     async with Budget(mortal) as budget:

@@ -3,7 +3,10 @@
 import io
 import json
 import logging
+import subprocess
 import sys
+from collections.abc import Iterator
+from typing import IO
 
 import pytest
 from redis.exceptions import ResponseError
@@ -107,3 +110,26 @@ def test_other_lines_are_all_heard() -> None:
         ("aiokafka", 1.0, "a", ()), ("aiokafka", 1.0, "b", ()), ("aiokafka.conn", 1.0, "a", ()),
         ("agents.engine.task", 1.0, "a", ()), ("agents.engine.task", 1.0, "a", ()),
     ) == ["a", "b", "a", "a", "a"]  # fmt: skip
+
+
+def test_the_screen_logs_as_it_is_told() -> None:
+    """One JSON object a line, as a worker does."""
+    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "agents.cli", "screen"]
+    environment = {"LIVEPULSE_LOG_FORMAT": "json", "LIVEPULSE_SCREEN_TOKEN_KEY": "k" * 40}
+    with subprocess.Popen(
+        [*command, "--port", "0", "--metrics-port", "0"],
+        env=environment, stderr=subprocess.PIPE, text=True,
+    ) as screen:  # fmt: skip
+        try:
+            messages = [json.loads(line)["message"] for line in until_it_listens(screen.stderr)]
+        finally:
+            screen.terminate()
+    assert messages[-1].startswith("screen: listening on http://127.0.0.1:")
+
+
+def until_it_listens(lines: IO[str] | None) -> Iterator[str]:
+    """Yield lines up to the one that says where the screen is."""
+    for line in lines or ():
+        yield line
+        if "listening on" in line:
+            return

@@ -74,6 +74,15 @@ def test_there_is_room_to_grow(asked: Load) -> None:
     assert made.partitions & (made.partitions - 1) == 0
 
 
+@given(LOADS)
+def test_the_others_hold_the_viewers_of_a_lost_worker(asked: Load) -> None:
+    """All the state fits into one worker less, with the allocator's share to spare."""
+    made = plan(asked)
+    room = (made.memory_per_worker - OF["worker_bytes"]) * (made.workers - 1)
+    state = asked.viewers * OF["state_bytes_per_viewer"]
+    assert room >= state * OF["memory_headroom"] * 0.999_999
+
+
 @given(LOADS, st.floats(1, 10))
 def test_more_events_never_need_less(asked: Load, times: float) -> None:
     """Neither workers, nor partitions, nor disk."""

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
+from prometheus_client.parser import text_string_to_metric_families
 
 from agents.screen import api, pages
 from agents.screen.access import COOKIE
@@ -19,6 +20,7 @@ from schemas.results import ConversionRow
 from streams.journal import Marked, Sent
 from streams.screen import Pane, Risk, SessionLine, Snapshot, Triggers
 from tests.agents.screen_stage import Stage, running, settings_of, write, writing
+from tests.deploy.metrics_table import documented
 from tests.redis_server import RedisServer
 from tests.redis_server import running as running_redis
 from tests.streams.world import T0, World, simulated
@@ -439,6 +441,15 @@ def test_our_own_files_are_where_they_are_looked_for() -> None:
     assert pages.OURS.is_dir()
 
 
+async def scraped(stage: Stage) -> str:
+    """Return what Prometheus is told."""
+    async with (
+        TestServer(stage.screen.probes()) as probes,
+        stage.browser.get(probes.make_url("/metrics")) as reply,
+    ):
+        return await reply.text()
+
+
 async def test_probes_and_metrics_are_apart(stage: Stage) -> None:
     """Hosts do not see the numbers of the process; probes have a port of their own."""
     assert (await stage.get("/metrics", "")).status == 404
@@ -447,19 +458,29 @@ async def test_probes_and_metrics_are_apart(stage: Stage) -> None:
         for path in ("/healthz", "/startupz", "/readyz"):
             async with stage.browser.get(probes.make_url(path)) as reply:
                 assert reply.status == 200
-        async with stage.browser.get(probes.make_url("/metrics")) as reply:
-            text = await reply.text()
+    text = await scraped(stage)
     assert "livepulse_screen_clients 0.0" in text
     assert 'livepulse_redis_errors_total{call="views"}' in text
 
 
-async def test_a_screen_that_nobody_watches_says_that_redis_is_up(stage: Stage) -> None:
-    """It asks by itself: an alert must not depend on hosts who look."""
-    async with TestServer(stage.screen.probes()) as probes, asyncio.timeout(5):
-        up = False
-        while not up:
-            async with stage.browser.get(probes.make_url("/metrics")) as reply:
-                up = "livepulse_redis_up 1.0" in await reply.text()
+async def test_the_metrics_are_those_of_the_contract(stage: Stage) -> None:
+    """Each with its type and help, no other, and what Prometheus' client knows of a process."""
+    families = {one.name: one for one in text_string_to_metric_families(await scraped(stage))}
+    told = {name: (one.type, one.documentation) for name, one in families.items()}
+    assert {name: one for name, one in told.items() if name.startswith("livepulse_")} == {
+        name.removesuffix("_total"): (one.type, one.help)
+        for name, one in documented("screen").items()
+    }
+    assert "process_start_time_seconds" in told
+    assert families["livepulse_build_info"].samples[0].labels["role"] == "screen"
+
+
+@pytest.mark.parametrize("name", ["livepulse_redis_up", "livepulse_event_loop_lag_seconds_count"])
+async def test_a_screen_that_nobody_watches_watches_itself(stage: Stage, name: str) -> None:
+    """It asks Redis, and times its event loop: an alert must not depend on hosts who look."""
+    async with asyncio.timeout(5):
+        while f"{name} 0.0" in await scraped(stage):
+            pass
 
 
 async def test_a_screen_without_redis_lives_but_is_not_ready() -> None:

@@ -305,7 +305,7 @@ async def test_a_closing_server_ends_its_streams(server: RedisServer, session_id
 
 async def test_clients_and_updates_are_counted(stage: Stage, session_id: str) -> None:
     """Open streams while they are open, updates as they are sent."""
-    registry = stage.screen.meters.registry
+    registry = stage.screen._registry
     async with stage.stream(session_id) as events:
         await events.next("snapshot")
         assert registry.get_sample_value("livepulse_screen_clients") == 1

@@ -308,6 +308,19 @@ async def test_an_outage_blocks_nothing_and_ends_with_the_latest(mortal: RedisSe
         assert reading.read_rows(reader, "room", "10s", "session", keys=KEYS) == latest
 
 
+async def test_a_refusal_is_an_answer_and_counted_as_a_failure(mortal: RedisServer) -> None:
+    """A full Redis is up: only what it refuses tells that nothing is written."""
+    client, meter = connect(mortal.settings), RedisMeter()
+    out = Views(client, KEYS, on_recovered=lambda: None, meter=meter)
+    with mortal.client() as look:
+        look.config_set("maxmemory", 1)
+    out.offer(conversion=[row()])
+    for tried in (1, 2):
+        await out._flush()
+        assert (out.failures, meter.is_up, len(out._pending)) == (tried, True, 1)
+    await client.aclose()
+
+
 async def test_lost_data_is_noticed_without_a_failed_write(server: RedisServer) -> None:
     """A flushed or quickly restarted Redis answers, but is empty: everything is asked for."""
     back = asyncio.Event()

@@ -10,7 +10,8 @@ from compose_spec import PyCompose
 
 from agents.settings import load
 from deploy.grafana.dashboards import documents as dashboards
-from tests.deploy.test_runbooks import parse
+from tests.deploy.markdown import inline
+from tests.deploy.test_runbooks import PAGES, parse
 from tests.deploy.tools import DEPLOY, document
 
 COMPOSE = document(DEPLOY / "compose.yaml")
@@ -55,6 +56,14 @@ def test_our_commands_and_settings_exist(name: str) -> None:
     assert load(env=env).kafka_bootstrap == "kafka:9092"
 
 
+def test_a_command_is_run_whatever_else_is_down() -> None:
+    """What looks for the fault must not wait for Kafka to be well."""
+    typed = [line for page in PAGES for line in inline(page) if line.startswith("docker compose")]
+    run = [words for line in typed if "run" in (words := line.split())]
+    assert run
+    assert all("--no-deps" in words for words in run)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_are_confined(name: str) -> None:
     """No writable file system but /tmp, no capability, no new privileges."""
@@ -95,6 +104,16 @@ def test_prometheus_scrapes_the_services() -> None:
     targets = {job["job_name"]: job["dns_sd_configs"][0]["names"] for job in jobs}
     assert targets == {"livepulse-worker": ["worker"], "livepulse-screen": ["screen"]}
     assert {"worker", "screen"} <= set(OURS)
+
+
+def test_prometheus_keeps_exemplars() -> None:
+    """The workers send them; a command replaces all of the image's own."""
+    service = SERVICES["prometheus"]
+    options = dict(word.split("=", 1) for word in service["command"])
+    assert options["--enable-feature"] == "exemplar-storage"
+    mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+    assert options["--config.file"] == f"{mounts['./prometheus']}/prometheus.yml"
+    assert options["--storage.tsdb.path"] == mounts["prometheus"]
 
 
 def test_grafana_finds_its_dashboards() -> None:

@@ -79,6 +79,13 @@ def test_panels_have_a_place_of_their_own(name: str) -> None:
         taken |= cells
 
 
+def test_sessions_are_added_up() -> None:
+    """Each worker counts only those that its tasks speak for."""
+    shown = [expr for document in PARSED.values() for expr in expressions(document)]
+    assert "sum(livepulse_sessions)" in shown
+    assert not [expr for expr in shown if "max(livepulse_sessions)" in expr]
+
+
 def test_both_languages_show_the_same() -> None:
     """The dashboards differ in their words only, and each word has a translation."""
     for dashboard in DASHBOARDS:

@@ -2,8 +2,10 @@
 
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 
 import pytest
@@ -44,6 +46,14 @@ def test_what_is_installed_is_locked() -> None:
     assert any("--require-hashes --only-binary :all: -r requirements.lock" in c for c in commands)
     assert any("npm ci --omit=dev" in c for c in commands)
     assert not any("npm install" in c or "curl" in c or "apt-get" in c for c in commands)
+
+
+def test_the_extras_are_locked() -> None:
+    """What the image installs is enough for every setting, tracing too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [one for extra in project["optional-dependencies"].values() for one in extra]
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert {re.split(r"[^\w.-]", one)[0] for one in extras} <= set(locked)
 
 
 def test_it_says_what_it_is() -> None:

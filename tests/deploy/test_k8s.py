@@ -1,7 +1,9 @@
 """Every overlay is valid for three versions of Kubernetes, and runs livepulse as it must be run."""
 
 import json
+import re
 import shutil
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,46 @@ def test_secrets_are_named_and_never_written(overlay: str, one: Any) -> None:
     assert not [item for item in pod_of(one)["containers"][0].get("env", []) if "value" in item]
 
 
+def read_from_secrets(one: Any) -> dict[str, set[str]]:
+    """Return secret -> keys of it that a pod takes, as variables or as files."""
+    pod = pod_of(one)
+    named = [item["valueFrom"] for item in pod["containers"][0].get("env", [])]
+    refs = [source["secretKeyRef"] for source in named if "secretKeyRef" in source]
+    files = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, key in [
+        *((ref["name"], ref["key"]) for ref in refs),
+        *((file["secretName"], item["key"]) for file in files for item in file["items"]),
+    ]:
+        found[name].add(key)
+    return found
+
+
+def test_everybody_is_who_may_do_it() -> None:
+    """As security.md has it: workers create no topics, and a screen only reads Redis."""
+    pods = {o["metadata"]["name"]: read_from_secrets(o) for o in OVERLAYS["prod"] if pod_of(o)}
+    users = {name: {s for s, keys in of.items() if "password" in keys} for name, of in pods.items()}
+    assert users == {
+        "livepulse-topics": {"livepulse-kafka-admin"},
+        "livepulse-worker": {"livepulse-kafka", "livepulse-redis"},
+        "livepulse-screen": {"livepulse-kafka", "livepulse-redis-screen"},
+    }
+    assert all(
+        "username" in keys for of in pods.values() for keys in of.values() if "password" in keys
+    )
+
+
+def test_the_secrets_to_make_are_told() -> None:
+    """The overlay's first lines name each of them with its keys, and no other."""
+    needed: dict[str, set[str]] = defaultdict(set)
+    for one in (o for o in OVERLAYS["prod"] if pod_of(o)):
+        for name, keys in read_from_secrets(one).items():
+            needed[name] |= keys
+    text = (K8S / "overlays" / "prod" / "kustomization.yaml").read_text(encoding="utf-8")
+    told = re.findall(r"^#   (\S+) +([\w.-]+(?:, [\w.-]+)*)", text, flags=re.MULTILINE)
+    assert {name: set(keys.split(", ")) for name, keys in told} == needed
+
+
 @pytest.mark.parametrize("one", [o for o in PODS if o["kind"] != "Job"], ids=case)
 def test_probes_ask_the_right_paths(one: Any) -> None:
     """On the metrics port; liveness knows nothing of Kafka, readiness does."""
@@ -161,6 +203,18 @@ def test_selectors_select(overlay: str) -> None:
         labels = wanted.get("matchLabels", wanted)
         if one["kind"] in {"Service", "PodDisruptionBudget", "NetworkPolicy"}:
             assert any(labels.items() <= pod.items() for pod in pods), identity(one)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_traces_may_leave(overlay: str) -> None:
+    """To the port of OpenTelemetry over HTTP, in the namespace that watches us."""
+    (policy,) = (
+        one for one in OVERLAYS[overlay]
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "livepulse"
+    )  # fmt: skip
+    (rule,) = (one for one in policy["spec"]["egress"] if one["ports"][0]["port"] == 4318)
+    there = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
+    assert rule["to"] == [{"namespaceSelector": there}]
 
 
 def test_workers_fit_the_partitions() -> None:

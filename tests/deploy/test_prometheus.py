@@ -1,11 +1,14 @@
 """Rules, their unit tests and the configuration, as Prometheus' own promtool sees them."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.deploy import metrics_table, promql
+from tests.deploy.markdown import blocks
 from tests.deploy.rules import FILES, TESTS, alerts, recorded, rules
 from tests.deploy.tools import DEPLOY, document, program, run
 
@@ -37,6 +40,22 @@ def test_the_configuration_is_valid() -> None:
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.stem))
 def test_the_rules_do_what_they_say(file: Any) -> None:
     """The unit tests of the rules pass."""
+    promtool("test", "rules", str(file))
+
+
+def test_the_runbook_tells_how_long_a_restore_still_takes(tmp_path: Path) -> None:
+    """Of 40,000 offsets 10,000 go in a minute; after two minutes it takes two more."""
+    page = blocks(DEPLOY / "runbooks" / "LivepulseRestoreTooLong.md")
+    (expr,) = (line for block in page for line in block.lines if "deriv(" in line)
+    left = [
+        {"series": f"livepulse_restore_remaining_records{labels}", "values": "20000-1250x16"}
+        for labels in ('{instance="a",partition="0"}', '{instance="a",partition="1"}')
+    ]
+    told = {"labels": '{instance="a"}', "value": 120}
+    asked = {"expr": expr, "eval_time": "2m", "exp_samples": [told]}
+    case = {"interval": "15s", "input_series": left, "promql_expr_test": [asked]}
+    file = tmp_path / "restore.yaml"
+    file.write_text(json.dumps({"tests": [case]}))  # JSON is YAML
     promtool("test", "rules", str(file))
 
 

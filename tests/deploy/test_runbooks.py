@@ -29,7 +29,7 @@ def commands(page: Path) -> list[list[str]]:
 
 def livepulse_words(line: str) -> list[str]:
     """Return what stands after `livepulse` up to a pipe; nothing for another command."""
-    match = re.search(r"(?:^(?:[A-Z_]+=\S+ )*|-- |\) )livepulse ([a-z].*)$", line)
+    match = re.search(r"(?:^(?:[A-Z_]+=\S+ )*|-- |/bin/)livepulse ([a-z].*)$", line)
     if match is None:
         return []
     words = shlex.split(match[1], comments=True)

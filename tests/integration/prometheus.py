@@ -21,7 +21,7 @@ FACTOR = 12
 RULES = Path(__file__).parents[2] / "deploy/prometheus/rules"
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _WINDOW = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])")
-_FOR = re.compile(r"(?<=for: )(\d+)([smhd])\b")
+_FOR = re.compile(r"(?:(?<=for: )|(?<=offset ))(\d+)([smhd])\b")
 #: The one limit that is itself a span: how old the newest event may be.
 _AGE = re.compile(r"(?<=livepulse_last_event_timestamp_seconds\) > )(\d+)()")
 
