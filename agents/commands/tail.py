@@ -1,7 +1,6 @@
 """`livepulse tail`: watch what livepulse publishes, as people or as programs read it."""
 
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -140,7 +139,7 @@ def _seek(consumer: Any, ago_s: float, *, to_end: bool) -> dict[Any, int]:
 def _values(consumer: Any, ends: Mapping[Any, int]) -> Iterator[tuple[str, bytes]]:
     """Yield where each record stands, and its bytes: up to these ends, or without end."""
     while not ends or any(consumer.position(one) < end for one, end in ends.items()):
-        with held(signal.SIGINT):
+        with held():
             batches = consumer.poll(timeout_ms=_POLL_MS)
         for partition, records in batches.items():
             for record in records:

@@ -4,7 +4,7 @@ Records of viewers and of the host wait in stream-time order, running totals in 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
@@ -45,7 +45,7 @@ class Intake:
         The state says itself what is in it. The group's coordinator may not: when it has just
         moved to another broker, aiokafka takes its refusal for "nothing was ever committed".
         """
-        self.cursors = dict(progress.host_offsets)
+        self.cursors = await self._host_cursors(progress.host_offsets)
         for topic in (*self._parts.viewer_topics, self._parts.totals_topic):
             tp = TP(topic, self._partition)
             offset = await self._start_of(tp, progress.offsets.get(topic))
@@ -62,9 +62,15 @@ class Intake:
         committed = await self._parts.lane.committed(tp)
         if known is None:
             return committed
-        if committed is None and await self._parts.lane.end(tp) < known:
+        if committed is None and (await self._parts.lane.ends([tp]))[tp] < known:
             return None  # the topic was deleted and made anew
         return max(known, committed or 0)
+
+    async def _host_cursors(self, known: Mapping[int, int]) -> dict[int, int]:
+        """Leave out what lies past an end: the host topic was deleted and made anew."""
+        topic = self._parts.host_topic
+        ends = await self._parts.lane.ends(TP(topic, p) for p in known)
+        return {p: offset for p, offset in known.items() if offset <= ends[TP(topic, p)]}
 
     async def seek_again(self) -> None:
         """Go to where the task stopped reading; what it has not applied yet it still has."""

@@ -8,7 +8,7 @@ task's transaction and not by Faust, and only committed records are read.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import aiokafka
@@ -181,11 +181,11 @@ class LaneConsumer(driver.Consumer):  # type: ignore[misc]
         offset = await self._thread.call_thread(consumer.committed, TopicPartition(*tp))
         return None if offset is None else int(offset)
 
-    async def end(self, tp: TP) -> int:
-        """Return the offset after the newest record of a partition."""
-        place = TopicPartition(*tp)
-        ends = await self._thread.call_thread(self._thread._consumer.end_offsets, [place])  # noqa: SLF001
-        return int(ends[place])
+    async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Return the offset after the newest record of each partition, in one request a broker."""
+        places = [TopicPartition(*tp) for tp in tps]
+        ends = await self._thread.call_thread(self._thread._consumer.end_offsets, places)  # noqa: SLF001
+        return {TP(*place): int(end) for place, end in ends.items()}
 
     async def rewind(self, tp: TP, offset: int | None) -> None:
         """Read a partition from an offset on; ``None``: from its beginning."""

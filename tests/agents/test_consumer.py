@@ -53,7 +53,7 @@ def test_expired_triggers_are_held_back(now_s: float, admitted: bool) -> None:  
     st.integers(min_value=1, max_value=40),
 )
 def test_repeats_are_held_back_while_they_are_remembered(numbers: list[int], remember: int) -> None:
-    """A trigger comes through exactly when it is not among the last ids that were remembered."""
+    """A trigger comes through exactly when it is not among the last that were handled."""
     sieve = Sieve(clock=lambda: 0.0, remember=remember)
     remembered: list[int] = []
     repeated = 0
@@ -62,5 +62,14 @@ def test_repeats_are_held_back_while_they_are_remembered(numbers: list[int], rem
         assert sieve.admits(recommendation(number)) is new
         repeated += not new
         if new:
+            sieve.note(recommendation(number))
             remembered = [*remembered, number][-remember:]
     assert sieve.repeated == repeated
+
+
+def test_what_was_not_handled_is_no_repeat() -> None:
+    """It comes again after an error, or from another partition's new owner."""
+    sieve = Sieve(clock=lambda: 0.0, remember=10)
+    assert sieve.admits(recommendation(1))
+    assert sieve.admits(recommendation(1))
+    assert sieve.repeated == 0

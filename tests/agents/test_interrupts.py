@@ -12,7 +12,7 @@ def test_ctrl_c_waits_until_the_block_ends() -> None:
     """The block goes on to its end; then the interrupt is raised as usual, once for many."""
     ended = []
 
-    @held(signal.SIGINT)
+    @held()
     def block() -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -29,7 +29,7 @@ def test_a_handler_of_the_caller_hears_of_the_signal() -> None:
     heard: list[int] = []
     usual = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
     try:
-        with held(signal.SIGINT), held(signal.SIGTERM):
+        with held():
             signal.raise_signal(signal.SIGTERM)
             assert heard == []
         assert heard == [signal.SIGTERM]
@@ -41,7 +41,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
     """A background job of a shell is deaf to Ctrl-C, and goes on."""
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with held(signal.SIGINT):
+        with held():
             signal.raise_signal(signal.SIGINT)
     finally:
         assert signal.signal(signal.SIGINT, usual) is signal.SIG_IGN
@@ -51,7 +51,7 @@ def test_other_threads_may_use_it() -> None:
     """Only the main thread may set handlers; only there do they run."""
 
     def block() -> str:
-        with held(signal.SIGINT):
+        with held():
             return "done"
 
     with ThreadPoolExecutor(1) as pool:

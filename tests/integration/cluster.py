@@ -93,6 +93,16 @@ class Site:
             missing = [spec for spec in specs if spec.name not in found]
             admin.create(client, missing, dry_run=False)
 
+    def make_anew(self, *names: str) -> None:
+        """Delete topics and make them again, empty."""
+        for deleted in self._admin.delete_topics(list(names)).values():
+            deleted.result()
+        left = set(names)
+        until(
+            lambda: f"deleted: {left}", lambda: not left & self._admin.list_topics().topics.keys()
+        )
+        self.create_topics()
+
     def feed(
         self, records: Iterable[Record], *, paced: bool = False, stop: threading.Event | None = None
     ) -> int:

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from agents.settings import Settings
 from agents.topics import topics
 from schemas.results import CouponTrigger
 from tests.agents.command_line import CommandLine
+from tests.integration.cluster import until
 from tests.integration.kafka import Kafka
 
 pytestmark = pytest.mark.kafka
@@ -331,11 +332,16 @@ def test_an_interrupt_of_the_consumer_kit_waits_for_its_poll(
 # --- the consumer kit --------------------------------------------------------------------------
 
 
+def crm(settings: Settings) -> TriggerConsumer:
+    """Return a consumer in the group of this test."""
+    return TriggerConsumer(settings, group=f"{settings.topic_prefix}crm", poll_ms=100)
+
+
 def take(settings: Settings, count: int) -> list[str]:
     """Handle so many triggers in the group of this test, and leave before the next."""
     handled: list[str] = []
-    with TriggerConsumer(settings, group=f"{settings.topic_prefix}crm", poll_ms=100) as consumer:
-        for trigger in consumer:
+    with crm(settings) as triggers:
+        for trigger in triggers:
             if len(handled) == count:
                 break
             handled.append(trigger.trigger_id)
@@ -349,3 +355,59 @@ def test_next_consumer_goes_on_after_the_last_that_was_handled(settings: Setting
     publish(settings, coupon(1), coupon(2), coupon(2), coupon(3), coupon(4), coupon(5))
     assert take(settings, 2) == ["t1", "t2"]
     assert take(settings, 2) == ["t3", "t4"]
+
+
+def test_who_tries_again_after_an_error_handles_each_trigger_once(settings: Settings) -> None:
+    """The trigger at which the handler fails is the next one, with all that was fetched with it."""
+    made(settings)
+    publish(settings, *map(coupon, range(6)))
+    with crm(settings) as triggers:
+        handled: list[str] = []
+        with suppress(ConnectionError):
+            for trigger in triggers:
+                if trigger.trigger_id == "t1":
+                    raise ConnectionError
+                handled.append(trigger.trigger_id)
+        publish(settings, coupon(6))
+        for trigger in triggers:
+            handled.append(trigger.trigger_id)
+            if trigger.trigger_id == "t6":
+                break
+    assert handled == [f"t{number}" for number in range(7)]
+
+
+def test_a_consumer_goes_on_after_a_break(settings: Settings) -> None:
+    """Its next loop begins with the trigger at which the last one ended; so does its successor."""
+    made(settings)
+    publish(settings, *map(coupon, range(3)))
+    with crm(settings) as triggers:
+        assert next(iter(triggers)).trigger_id == "t0"
+        publish(settings, coupon(3))
+        loop = iter(triggers)
+        assert next(loop).trigger_id == "t0"
+        assert [next(loop).trigger_id for _ in range(2)] == ["t1", "t2"]
+    assert take(settings, 1) == ["t2"]
+
+
+def test_what_waits_in_a_consumer_goes_with_its_group(settings: Settings) -> None:
+    """Thrown out of the group, it hands out nothing that the new owner of the partition has."""
+    made(settings)
+    publish(settings, *map(coupon, range(6)))
+    with crm(settings) as triggers:
+        loop = iter(triggers)
+        assert [next(loop).trigger_id for _ in range(2)] == ["t0", "t1"]
+        thrown_out(settings, triggers)
+        publish(settings, coupon(6))
+        assert take(settings, 6) == [f"t{number}" for number in range(6)]
+        assert next(loop).trigger_id == "t6"
+
+
+def thrown_out(settings: Settings, triggers: TriggerConsumer) -> None:
+    """Let the broker throw a consumer out of its group, and the consumer hear of it."""
+    from kafka.admin import MemberToRemove  # noqa: PLC0415 - slow, and only for this test
+
+    client = triggers._consumer
+    me = client.group_metadata()
+    with open_admin(settings) as admin:
+        admin.remove_group_members(me.group_id, [MemberToRemove(member_id=me.member_id)])
+    until(lambda: "out of the group", lambda: client.group_metadata().generation_id < 0)

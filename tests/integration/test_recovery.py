@@ -2,16 +2,31 @@
 
 import random
 import time
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.json import encode
 
-from tests.integration.cluster import PARTITIONS, Site, WorkerProcess, new_site, twin, until
+from agents.recording import Record
+from schemas.events import SessionStarted, ViewerEntered
+from schemas.results import ConversionRow
+from tests.integration.cluster import (
+    PARTITIONS,
+    Site,
+    WorkerProcess,
+    decoded,
+    new_site,
+    twin,
+    until,
+)
 from tests.integration.kafka import Kafka
 from tests.integration.outcome import (
     agree,
     assert_counts,
     in_peace,
+    newest_rows,
     outcome,
     reference,
     wait_closed,
@@ -87,6 +102,47 @@ def test_kills_in_live_traffic_lose_nothing(kafka: Kafka, redis_url: str, tmp_pa
     found = outcome(site)
     assert found.triggers
     assert_counts(world, found)
+
+
+def test_topics_that_were_made_anew_are_read_from_their_beginning(
+    kafka: Kafka, redis_url: str, tmp_path: Path
+) -> None:
+    """Deleted and made while no worker ran: the state knows offsets that they do not have yet."""
+    site = new_site(kafka, redis_url, tmp_path, partitions=1)
+    site.create_topics()
+    site.feed(chain.from_iterable(visit(f"room-{number}") for number in range(5)))
+    with site.worker() as worker:
+        worker.ready(1)
+        until(worker.last_words, lambda: len(visited_and_announced(site)) == 5)
+        assert worker.stop() == 0
+    site.make_anew(site.settings.topic_of("SessionStarted"), site.settings.topic_of("Heartbeat"))
+    site.feed(visit("new room"))
+    with site.worker() as worker:
+        worker.ready(1)
+        until(worker.last_words, lambda: "new room" in visited_and_announced(site))
+        assert worker.stop() == 0
+
+
+def visit(room: str) -> list[Record]:
+    """Return the start of a session, and somebody who comes in."""
+    now_ms = time.time_ns() // 1_000_000
+    common: dict[str, Any] = {"ts": now_ms, "session_id": room}
+    began = SessionStarted(id=f"{room} began", **common)
+    entered = ViewerEntered(id=f"{room} entered", viewer_id="v1", **common)
+    return [
+        Record("live.host", room.encode(), encode(began), now_ms),
+        Record("live.visits", b"v1", encode(entered), now_ms),
+    ]
+
+
+def visited_and_announced(site: Site) -> set[str]:
+    """Return the sessions in whose rows are a viewer's event and the host's."""
+    rows = newest_rows(decoded(site.read(site.settings.topic_of("ConversionRow")), ConversionRow))
+    return {
+        row.session_id
+        for row in rows.values()
+        if row.scope == "session" and row.announced and row.people.get("viewers")
+    }
 
 
 def kill_after_output(site: Site, worker: WorkerProcess, dice: random.Random) -> None:
