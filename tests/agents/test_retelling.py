@@ -65,6 +65,12 @@ def begin(world: World, told: Told) -> Retelling:
     return Retelling(told, world.state)  # type: ignore[arg-type] # as parts take it
 
 
+def end(telling: Retelling) -> None:
+    """Go on in as many turns as it takes."""
+    while not telling.turn():
+        pass
+
+
 @pytest.fixture
 def world() -> World:
     """Return rooms of ten viewers each, all of whom may leave, after ten minutes."""
@@ -84,7 +90,7 @@ def world() -> World:
 def test_all_is_told_however_little_room_there_is(world: World) -> None:
     """Rows wait until others are written; each is told once."""
     whole, narrow = Told(), Told(room=5)
-    assert begin(world, whole).turn()
+    end(begin(world, whole))
     telling, turns = begin(world, narrow), 1
     while not telling.turn():
         turns += 1
@@ -102,16 +108,14 @@ def test_a_turn_holds_the_worker_up_for_a_moment_only(
     """It ends in the middle when its time is over, and the next one goes on."""
     monkeypatch.setattr(retelling, "TURN_S", 1e-9)
     told = Told()
-    telling = begin(world, told)
-    while not telling.turn():
-        pass
+    end(begin(world, told))
     assert {row.session_id for row in told.rows} == set(SESSIONS)
 
 
 def test_what_says_most_comes_first(world: World) -> None:
     """How the sessions stand, their totals, who may leave, then the windows, newest first."""
     told = Told()
-    assert begin(world, told).turn()
+    end(begin(world, told))
     assert list(dict.fromkeys(told.order)) == ["session", "whole", "risk", "row"]
     starts = [row.start for row in told.rows if row.window == "10s"]
     assert starts == sorted(starts, reverse=True)
@@ -125,5 +129,5 @@ def test_who_has_left_meanwhile_is_not_told(world: World) -> None:
     for visit in world.state.sessions["s3"].visits.values():
         visit.present = visit.at_risk = False
     told.room = 1_000_000
-    assert telling.turn()
+    end(telling)
     assert {row.session_id for row in told.at_risk} == {"s1", "s2"}
