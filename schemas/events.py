@@ -126,7 +126,10 @@ Lines = Annotated[tuple[Line, ...], Meta(min_length=1, max_length=200)]
 
 
 class OrderEvent(ViewerEvent, frozen=True, gc=False, kw_only=True):
-    """What every order event says. ``amount`` is what the buyer pays, or gets back."""
+    """What every order event says. ``amount`` is what the buyer pays, or gets back.
+
+    It is shared out over the products of ``lines`` by their value.
+    """
 
     order_id: Id
     lines: Lines
@@ -144,7 +147,10 @@ class OrderPaid(OrderEvent, frozen=True, gc=False, kw_only=True):
 
 
 class OrderRefunded(OrderEvent, frozen=True, gc=False, kw_only=True):
-    """``amount`` of a paid order was given back; it lowers the net GMV of the payment's pane."""
+    """``amount`` of a paid order was given back; it lowers the net GMV of the payment's pane.
+
+    ``lines`` are what it is given back for: what was returned, or the whole order.
+    """
 
 
 # --- live.outcomes ---------------------------------------------------------------------------

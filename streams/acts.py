@@ -3,7 +3,7 @@
 One small function per type, and one table that says for each type what it counts as.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from schemas import events as ev
@@ -212,10 +212,10 @@ def _ordered(act: Act, event: ev.ViewerEvent) -> Proposal | None:
         redeem(visit, event.trigger_id)
     person(act, ORDERED, event.ts)
     act.row[ORDERED_AMOUNT] += event.amount
-    for line in event.lines:
+    for line, share in _shares(event, event.amount):
         _learn(act, line.product_id, ORDERED, 2)
         row = product(act, event, line.product_id, ORDERED)
-        row[ORDERED_AMOUNT] += line.quantity * line.unit_price
+        row[ORDERED_AMOUNT] += share
         row[UNITS] += line.quantity
         act.row[UNITS] += line.quantity
         _take_out(visit, line.product_id, line.quantity)
@@ -232,9 +232,8 @@ def _paid(act: Act, event: ev.ViewerEvent) -> None:
     order.amount = event.amount
     person(act, PAID, event.ts)
     act.row[GMV_GROSS] += event.amount
-    for line in event.lines:
-        row = product(act, event, line.product_id, PAID)
-        row[GMV_GROSS] += line.quantity * line.unit_price
+    for line, share in _shares(event, event.amount):
+        product(act, event, line.product_id, PAID)[GMV_GROSS] += share
 
 
 def _refunded(act: Act, event: ev.ViewerEvent) -> None:
@@ -242,7 +241,8 @@ def _refunded(act: Act, event: ev.ViewerEvent) -> None:
     order = _order(act.visit, event)
     if not order.placed and order.paid_pane is None:
         order.amount = order.refunded + event.amount  # not known yet: the refund is believed
-    amount = max(min(event.amount, order.amount - order.refunded), 0)
+    before = order.refunded
+    amount = max(min(event.amount, order.amount - before), 0)
     order.refunded += amount
     # The pane of the payment is corrected, so that its net GMV is what really came of it. One
     # that is forgotten must not be replaced by the refund alone.
@@ -250,9 +250,25 @@ def _refunded(act: Act, event: ev.ViewerEvent) -> None:
     pane = paid if paid in act.session.panes else event.ts // PANE_MS
     totals = act.session.pane(pane)
     channel_row(totals, act.visit.channel)[REFUNDED] += amount
+    # All refunds together are shared out as the payment was: what is rounded does not add up.
+    upto = zip(_shares(event, before), _shares(event, order.refunded), strict=True)
+    for (line, earlier), (_, now) in upto:
+        product_row(totals, line.product_id)[REFUNDED] += now - earlier
+
+
+def _shares(event: ev.OrderEvent, amount: int) -> Iterator[tuple[ev.Line, int]]:
+    """Share an amount out over the lines by their value, to the last minor unit.
+
+    With a coupon or with shipping a buyer pays another amount than the lines say; a refund may
+    name the lines of the whole order.
+    """
+    worth = sum(line.quantity * line.unit_price for line in event.lines) or 1
+    value = shared = 0
     for line in event.lines:
-        value = line.quantity * line.unit_price * amount // (event.amount or 1)
-        product_row(totals, line.product_id)[REFUNDED] += value
+        value += line.quantity * line.unit_price
+        due = amount * value // worth
+        yield line, due - shared
+        shared = due
 
 
 def _repeat(act: Act, event: ev.ViewerEvent) -> None:

@@ -108,15 +108,19 @@ def _foreign(session: Session, event: ev.ViewerEvent) -> Rejection | None:
 def rescore(
     state: State, session: Session, viewer_id: str, visit: Visit, now: int, results: Results
 ) -> None:
-    """Compute a viewer's churn risk anew; tell when its level changed, and act on it."""
+    """Compute a viewer's churn risk anew; tell when its level changed, and act on it.
+
+    Views also hear when the risk of who is at risk is another one, in tenths.
+    """
     before = visit.risk
     changed = churn.rescore(visit, session.room, now, state.policy, churn.PRIOR)
     if visit.risk != before:
         session.regrade(before, visit.risk)
-    if changed:
-        results.churn.append(
-            churn.row(session.id, viewer_id, visit, session.room, now, churn.PRIOR)
-        )
+    if changed or (visit.at_risk and visit.risk != before):
+        row = churn.row(session.id, viewer_id, visit, session.room, now, churn.PRIOR)
+        results.risks.append(row)
+        if changed:
+            results.churn.append(row)
     if visit.at_risk:
         proposal = propose.at_risk(session, viewer_id, visit, now)
         if proposal is not None:

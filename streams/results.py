@@ -23,6 +23,7 @@ class Results(Struct):
     recommendations: list[RecommendationTrigger] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     churn: list[ChurnRow] = field(default_factory=list)
+    risks: list[ChurnRow] = field(default_factory=list)  # the same and what is newer, for views
     rows: list[ConversionRow] = field(default_factory=list)
     totals: list[WindowTotal] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)

@@ -43,7 +43,7 @@ class Parts:
         """Offer committed results to the views; never waits."""
         self.views.offer(
             conversion=results.rows,
-            churn=results.churn,
+            churn=results.risks,
             triggers=[*results.coupons, *results.recommendations],
             left=results.left,
             sessions=session_views(results.rows, state),

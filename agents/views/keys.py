@@ -88,7 +88,7 @@ class Keys(Struct, frozen=True):
         return self._of(session_id, "hours")
 
     def churn(self, session_id: str) -> str:
-        """Name every viewer's newest risk."""
+        """Name the newest risk of everybody who has been at risk."""
         return self._of(session_id, "churn")
 
     def risks(self, session_id: str) -> str:

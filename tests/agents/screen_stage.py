@@ -159,7 +159,7 @@ async def write(settings: Settings, world: World) -> None:
                 glances.show_again(task.state, session, views)
         views.offer(
             conversion=list(world.rows.values()),
-            churn=world.results.churn,
+            churn=world.results.risks,
             triggers=[*world.results.coupons, *world.results.recommendations],
             sessions=[
                 SessionView(

@@ -6,7 +6,8 @@ to the window of its payment. Nothing here knows panes, tasks, state, watermarks
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, Protocol
 
 WINDOWS = {"10s": 10_000, "1m": 60_000, "5m": 300_000, "session": 0}
@@ -89,14 +90,20 @@ def told(event: dict[str, Any]) -> Iterator[tuple[str, str, list[Part]]]:
     yield "session", event["session_id"], whole
     if "product_id" in event:
         yield "product", event["product_id"], [("count", kind, 1), *step]
-    for line in lines:
-        value = line["quantity"] * line["unit_price"]
+    for line, share in zip(lines, shares(lines, event.get("amount", 0)), strict=True):
+        money = ("money", AMOUNT_OF[kind], share)
         if kind == "OrderRefunded":
-            yield "product", line["product_id"], [("money", "refunded", value)]
+            yield "product", line["product_id"], [money]
             continue
         pieces = [("count", "units", line["quantity"])] if kind == "OrderPlaced" else []
-        parts = [("count", kind, 1), *step, ("money", AMOUNT_OF[kind], value), *pieces]
-        yield "product", line["product_id"], parts
+        yield "product", line["product_id"], [("count", kind, 1), *step, money, *pieces]
+
+
+def shares(lines: Sequence[dict[str, Any]], amount: int) -> list[int]:
+    """Share an amount out by what the lines are worth, rounding down from the first line on."""
+    upto = list(accumulate(line["quantity"] * line["unit_price"] for line in lines))
+    due = [0, *(amount * value // upto[-1] for value in upto)]
+    return [after - before for before, after in pairwise(due)]
 
 
 def _answer(numbers: Counter[str], people: dict[str, set[str]]) -> Answer:

@@ -152,7 +152,7 @@ def test_an_order_takes_its_pieces_out_of_the_cart() -> None:
 
 
 def test_a_paid_order_is_gross_and_net_value() -> None:
-    """For the session by its amount, for the products by their lines."""
+    """What was paid is shared out over the products by what their lines are worth."""
     world = World()
     world.feed(
         order(ev.OrderPlaced, 1, lines=LINES, amount=4_500),
@@ -161,8 +161,8 @@ def test_a_paid_order_is_gross_and_net_value() -> None:
     expected = {"gmv_gross": 4_500, "gmv_net": 4_500, "refunded": 0, "ordered_amount": 4_500}
     assert bought(world) == expected
     assert world.row().counts["units"] == 3
-    assert world.row("product", "p1").money["gmv_gross"] == 3_000
-    assert world.row("product", "p2").money["gmv_gross"] == 2_000
+    assert world.row("product", "p1").money["gmv_gross"] == 2_700
+    assert world.row("product", "p2").money["gmv_gross"] == 1_800
 
 
 @pytest.mark.parametrize("kind", [ev.OrderPlaced, ev.OrderPaid])
@@ -231,6 +231,30 @@ def test_refunds_never_exceed_what_was_paid(
     assert money["gmv_gross"] == amount
     assert money["refunded"] == min(sum(refunds), amount)
     assert world.row("product", "p1").money["gmv_net"] >= 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 700)), min_size=1, max_size=5),
+    st.integers(0, 3_000),
+    st.lists(st.integers(0, 1_500), max_size=3),
+)
+@settings(max_examples=30, deadline=None)
+def test_products_share_what_was_paid_and_given_back(
+    lines: list[tuple[int, int]], amount: int, refunds: list[int]
+) -> None:
+    """With a coupon, with shipping, with refunds that name all lines: never below zero."""
+    world = World()
+    said = tuple(ev.Line(f"p{n}", *line) for n, line in enumerate(lines))
+    world.feed(
+        order(ev.OrderPaid, 1, lines=said, amount=amount),
+        *(order(ev.OrderRefunded, 2, lines=said, amount=one) for one in refunds),
+    )
+    money = bought(world)
+    products = [world.row("product", line.product_id).money for line in said]
+    if any(line.unit_price for line in said):
+        assert sum(one["gmv_gross"] for one in products) == money["gmv_gross"] == amount
+        assert sum(one["gmv_net"] for one in products) == money["gmv_net"]
+    assert all(one["gmv_net"] >= 0 for one in products)
 
 
 def test_an_order_refunded_twice_is_refunded_once_for_its_products_too() -> None:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 from msgspec.structs import astuple
 
+from schemas import events as ev
 from streams import churn
 from streams.policy import Policy
 from streams.state import CartLine, Room, Visit
 from tests.streams.builders import NOW
+from tests.streams.world import World
 
 POLICY = Policy()
 ROOM = Room(present=1_000, leaves=100.0, left_at=NOW)
@@ -253,3 +255,17 @@ def test_the_row_says_what_was_scored() -> None:
     assert row.probability == pytest.approx(probability(one), abs=1e-4)
     assert (row.level, row.cart_value, row.watch_s, row.ts) == ("high", 3_700, 125, NOW)
     assert len(row.reasons) == 3
+
+
+def test_views_follow_the_risk_of_who_stays_at_risk() -> None:
+    """The level is told once; what a host reads minutes later is the risk of now."""
+    world = World()
+    for second in (*range(0, 60, 5), *range(92, 400, 5)):
+        world.says(ev.Heartbeat, second)
+    levels, shown = world.results.churn, world.results.risks
+    assert [row.level for row in levels] == ["high"]
+    assert set(levels) <= set(shown)
+    assert [row.ts for row in shown] == sorted(row.ts for row in shown)
+    visit = world.state.sessions["s1"].visits["v1"]
+    assert visit.at_risk
+    assert int(shown[-1].probability * 10) == visit.risk < int(levels[0].probability * 10)
