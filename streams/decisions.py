@@ -14,9 +14,6 @@ from streams.state import Visit
 from streams.store import State
 from streams.visits import schedule
 
-#: The viewer went while the budget was being asked.
-ANSWER_LATE = Refusal("answer_late")
-
 
 def consider(
     state: State, session: Session, visit: Visit, proposal: Proposal, results: Results
@@ -57,7 +54,8 @@ def settle(state: State, choice: Choice, answer: Answer, results: Results) -> No
     if session is None or visit is None or not decide.waits(visit, choice):
         # Stream time has jumped, or the viewer was erased: nobody else knows what may be held.
         results.releases.append(Release(choice.session_id, choice.offer_id, choice.trigger_id))
-        results.decisions.append(emit.suppressed(choice.proposal, ANSWER_LATE, state.policy))
+        late = Refusal("answer_late", choice.offer_id)
+        results.decisions.append(emit.suppressed(choice.proposal, late, state.policy))
         return
     trigger, decision = decide.settle(visit, choice, answer, state.policy)
     results.decisions.append(decision)

@@ -28,8 +28,9 @@ from streams.screen import (
 from streams.suggest import Scene, suggestions
 from streams.wares import offer_lines, product_lines
 
-#: A live session of which a part was not written for so long is stale.
-STALE_MS = 5_000
+#: A live session of which a part was not written for so long is stale. Tasks write every 2 s; where
+#: nothing at all happens, ``policy.idle_ms`` after the last event.
+STALE_MS = 8_000
 TOP_RISKS = 10
 LATEST = 50
 

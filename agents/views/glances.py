@@ -23,10 +23,9 @@ EVERY_MS = 250
 QUIET_EVERY_MS = 2_000
 #: A session of which nothing was heard for so long is let alone.
 SILENT_MS = 600_000
-#: One commit looks at so many sessions; the others have their turn at the next.
+#: One commit looks at so many sessions; the others have their turn at the next. Where there are
+#: many it is more, so that all have their turn within ``QUIET_EVERY_MS``.
 AT_ONCE = 8
-#: Where there are many, at so many that all have their turn within 2 s of commits each 100 ms.
-COMMITS = 20
 
 
 class _Kept(Struct):
@@ -35,6 +34,7 @@ class _Kept(Struct):
     looked: Looked = field(default_factory=Looked)
     said_ms: int = 0  # the time of day
     newest: int = -1  # event time that was said
+    present: int = 0  # viewers that were said
 
 
 class Glances:
@@ -43,6 +43,7 @@ class Glances:
     def __init__(self) -> None:
         self._journals: WeakKeyDictionary[State, Journal] = WeakKeyDictionary()
         self._kept: WeakKeyDictionary[State, dict[str, _Kept]] = WeakKeyDictionary()
+        self._looked_ms: WeakKeyDictionary[State, int] = WeakKeyDictionary()  # the time of day
 
     def note(self, state: State, arrivals: Sequence[Arrival], results: Results) -> None:
         """Look at what a task has just applied and settled, before it is committed."""
@@ -71,7 +72,8 @@ class Glances:
         due = []
         for session in state.sessions.values():
             known = kept.get(session.id) or kept.setdefault(session.id, _Kept())
-            changed = known.newest != session.room.newest
+            room = session.room  # viewers who leave by silence send nothing
+            changed = (known.newest, known.present) != (room.newest, room.present)
             if now_ms - known.said_ms >= (EVERY_MS if changed else QUIET_EVERY_MS):
                 silent_ms = state.progress.clock - session.room.newest
                 if changed or (session.shelf.ended is None and silent_ms < SILENT_MS):
@@ -79,13 +81,16 @@ class Glances:
         if len(kept) > 2 * len(state.sessions):
             self._kept[state] = {one: kept[one] for one in state.sessions if one in kept}
         due.sort(key=lambda one: one[0])
-        at_once = max(AT_ONCE, len(state.sessions) // COMMITS)
-        return [session for _, session in due[:at_once]]
+        passed_ms = now_ms - self._looked_ms.get(state, now_ms)
+        self._looked_ms[state] = now_ms
+        share = len(state.sessions) * passed_ms // QUIET_EVERY_MS
+        return [session for _, session in due[: max(AT_ONCE, share + 1)]]
 
     def _glance(self, state: State, session: Session, now_ms: int) -> Glance:
         kept = self._kept.setdefault(state, {})
         known = kept.setdefault(session.id, _Kept())
-        known.said_ms, known.newest = now_ms, session.room.newest
+        known.said_ms = now_ms
+        known.newest, known.present = session.room.newest, session.room.present
         carts = sum(one.looked.carts.carts for one in kept.values())
         return glance(state, session, known.looked, now_ms, carts=carts)
 

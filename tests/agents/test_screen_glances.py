@@ -107,16 +107,28 @@ def test_one_commit_says_few_sessions_and_none_is_forgotten(clock: Clock) -> Non
     assert sorted(said) == sorted(sessions)
 
 
-def test_many_sessions_have_their_turn_in_time(clock: Clock) -> None:
+@pytest.mark.parametrize("commit_ms", [100, 250, 1_000])
+def test_many_sessions_have_their_turn_in_time(clock: Clock, commit_ms: int) -> None:
     """However many: who has not been said for long counts as a worker that is gone."""
     world, made = World(), Glances()
     sessions = {f"s{n}" for n in range(30 * AT_ONCE)}
     busy(world, 0, *sessions)
     said = set()
-    for _ in range(QUIET_EVERY_MS // 100):
+    for _ in range(QUIET_EVERY_MS // commit_ms + 1):
         said |= {one.session_id for one in shown(made, world.state).glances}
-        clock.ms += 100
+        clock.ms += commit_ms
     assert said == sessions
+
+
+def test_viewers_who_left_by_silence_are_said(clock: Clock) -> None:
+    """Also when stream time has jumped by more than a session may be silent."""
+    world, made = World(), Glances()
+    busy(world, 0, "s1")
+    (before,) = shown(made, world.state).glances
+    world.wait(1_200)
+    clock.ms += EVERY_MS
+    (after,) = shown(made, world.state).glances
+    assert (before.present, after.present) == (1, 0)
 
 
 def test_after_a_loss_a_session_is_said_again(clock: Clock) -> None:

@@ -1,7 +1,10 @@
 // How old the numbers are, by the server's clock; old numbers never look new.
 
-/** The server's own limit, should no word of it come any more; tasks write every 2 s, in quiet rooms too. */
-const OLD_MS = 5_000;
+/**
+ * The server's own limit, should no word of it come any more. Tasks write every 2 s; where nothing
+ * at all happens, 5 s after the last event.
+ */
+const OLD_MS = 8_000;
 
 /** Remembers when the newest snapshot came, and what the connection says. */
 export class Freshness {
