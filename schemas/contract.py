@@ -66,7 +66,8 @@ are taken from the envelope where `data` has none.
 Output: CloudEvents 1.0 in binary mode, at least once to a reader that does not read
 `read_committed`. `ce_id` is the same for the same cause: drop what you have seen.
 
-Inside a major, types gain optional fields and change in no other way."""
+Inside a major, types gain optional fields and change in no other way. The lists of codes and
+keys in descriptions may grow: pass over what you do not know."""
 
 
 def documents() -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.codes import MONEY, PEOPLE, RATES, REFUSALS, RULES, WHY, WHY_NOT
 from schemas.events import Currency, Id, Millis, Minor
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
@@ -18,11 +19,24 @@ Scope = Literal["session", "product", "channel"]
 Window = Literal["10s", "1m", "5m", "session"]
 
 
-class Reason(Struct, frozen=True, gc=False):
-    """Why, as a code and the weight it had; the heaviest reason comes first."""
+def _codes(about: str, meanings: dict[str, str]) -> Meta:
+    """Describe a field that holds codes, as a list in Markdown."""
+    lines = (f"- `{code}`: {meaning}" for code, meaning in meanings.items())
+    return Meta(description="\n".join((f"{about}:\n", *lines)))
 
-    code: str
-    weight: float
+
+Rule = Annotated[str, _codes("what made it worth considering", RULES)]
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """Why, as a code and the weight it had; the heaviest reason comes first.
+
+    Log odds are what it adds to those of leaving within 60 s, compared with a viewer who is
+    neither likely to leave nor likely to stay; below zero it speaks for staying.
+    """
+
+    code: Annotated[str, _codes("what it was", WHY)]
+    weight: Annotated[float, Meta(description="in the unit that the code's meaning tells")]
 
 
 class Trigger(Struct, frozen=True, gc=False, kw_only=True):
@@ -31,7 +45,7 @@ class Trigger(Struct, frozen=True, gc=False, kw_only=True):
     trigger_id: Id
     session_id: Id
     viewer_id: Id
-    rule: str
+    rule: Rule
     cause_id: Annotated[str, Meta(description="id of the event that caused the decision")]
     decided_at: Annotated[Millis, Meta(description="stream time of the decision")]
     expires_at: Millis
@@ -72,13 +86,13 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True):
 
     decision_id: Id
     kind: Literal["coupon", "recommendation"]
-    rule: str
+    rule: Rule
     session_id: Id
     viewer_id: Id
     cause_id: str
     decided_at: Millis
     outcome: Literal["sent", "suppressed"]
-    reason: Annotated[str, Meta(description="why not, as a code; 'sent' when it was sent")]
+    reason: Annotated[str, _codes("'sent' when it was sent; else why not", WHY_NOT)]
     trigger_id: str | None = None
     offer_id: str | None = None
     policy_version: str
@@ -117,10 +131,16 @@ class ConversionRow(Struct, frozen=True, gc=False, kw_only=True):
     revision: int
     announced: bool
     currency: str | None
-    counts: Annotated[dict[str, int], Meta(description="events by type; likes by their count")]
-    people: Annotated[dict[str, int], Meta(description="distinct viewers who did it")]
-    money: Annotated[dict[str, int], Meta(description="minor units")]
-    rates: dict[str, Rate]
+    counts: Annotated[
+        dict[str, int],
+        Meta(
+            description="viewers' events by type, likes by their count, and `units`, the pieces"
+            " ordered; what did not happen is left out"
+        ),
+    ]
+    people: Annotated[dict[str, int], _codes("distinct viewers who", PEOPLE)]
+    money: Annotated[dict[str, int], _codes("in minor units", MONEY)]
+    rates: Annotated[dict[str, Rate], _codes("in all scopes and windows, unless told", RATES)]
     present: Annotated[int | None, Meta(description="viewers present at its end (sessions)")] = None
     peak_present: int | None = None
 
@@ -149,7 +169,7 @@ class DeadLetter(Struct, frozen=True, gc=False, kw_only=True):
     partition: int
     offset: int
     ts: Annotated[int, Meta(description="the record's own timestamp, epoch ms")]
-    reason: Annotated[str, Meta(description="a code from a closed set")]
+    reason: Annotated[str, _codes("what is wrong", REFUSALS)]
     detail: Annotated[str, Meta(description="names the field and the fix")]
     key: str | None
     size: int

@@ -1,8 +1,10 @@
 """The story of one session, one believable record of every type, and how to get them wrong.
 
 ``livepulse schemas export`` publishes them as example files for the teams on both sides.
+The results are what livepulse makes of the events, with 80 other viewers in the room.
 """
 
+from base64 import b64encode
 from typing import Any
 
 import msgspec
@@ -14,7 +16,11 @@ from schemas import results as r
 _START_MS = 1_767_182_400_000  # 2025-12-31T12:00:00Z
 _ROOM = "session-8042"
 _VIEWER = "viewer-1f3a"
-_TRIGGER = "3b6f0c52d7e94a18"
+_POLICY = "2026-11-1"
+#: The triggers that the story leads to: for the cart that waits, the order, what is taken out.
+_COUPON = "gsucdh5pxlqjgnybptskbcunje"
+_GOES_WITH_IT = "74nzvzmceqrkpk5biwumujsdi4"
+_INSTEAD = "sf4up6hbor6yx3q7riopj37eiy"
 
 
 def _at(second: int) -> dict[str, Any]:
@@ -34,19 +40,13 @@ _ORDER: dict[str, Any] = {
     "lines": (e.Line(product_id="lipstick-03", quantity=2, unit_price=5_900),),
     "amount": 10_800,
     "currency": "CNY",
-    "trigger_id": _TRIGGER,
+    "trigger_id": _COUPON,
 }
-_TRIGGER_SAYS: dict[str, Any] = {
-    "session_id": _ROOM,
-    "viewer_id": _VIEWER,
-    "rule": "aged_cart",
-    "cause_id": "event-0090",
-    "decided_at": _START_MS + 120_000,
-    "expires_at": _START_MS + 240_000,
-    "reasons": (r.Reason(code="cart_age", weight=0.7), r.Reason(code="idle", weight=0.2)),
-    "policy_version": "2026-11-1",
-    "propensity": 0.9,
-}
+_TO_VIEWER: dict[str, Any] = {"session_id": _ROOM, "viewer_id": _VIEWER}
+#: A record that is refused: a price below zero.
+_BELOW_ZERO = msgspec.json.encode(
+    e.CartAdded(**_viewer_at(91), **_IN_CART | {"unit_price": -5_900})
+)
 
 EVENTS: tuple[e.Event, ...] = (
     e.SessionStarted(**_at(0), title="年终美妆专场", host_id="host-12", currency="CNY"),
@@ -76,16 +76,16 @@ EVENTS: tuple[e.Event, ...] = (
     e.SessionShared(**_viewer_at(61)),
     e.HostFollowed(**_viewer_at(63)),
     e.CartAdded(**_viewer_at(90), **_IN_CART),
-    e.TriggerDelivered(**_viewer_at(121), trigger_id=_TRIGGER),
-    e.TriggerShown(**_viewer_at(122), trigger_id=_TRIGGER),
-    e.TriggerAccepted(**_viewer_at(130), trigger_id=_TRIGGER),
+    e.TriggerDelivered(**_viewer_at(123), trigger_id=_COUPON),
+    e.TriggerShown(**_viewer_at(124), trigger_id=_COUPON),
+    e.TriggerAccepted(**_viewer_at(130), trigger_id=_COUPON),
     e.OrderPlaced(**_viewer_at(140), **_ORDER),
     e.OrderPaid(**_viewer_at(152), **_ORDER),
     e.StockChanged(**_at(153), product_id="lipstick-03", stock=398),
     e.ProductUnpinned(**_at(160), product_id="lipstick-03"),
     e.CartRemoved(**_viewer_at(170), **_IN_CART),
-    e.TriggerDeclined(**_viewer_at(180), trigger_id="9c1e77aa04b25d36", reason="dismissed"),
-    e.TriggerFailed(**_viewer_at(190), trigger_id="51d0be9f3387c26e", reason="device offline"),
+    e.TriggerDeclined(**_viewer_at(180), trigger_id=_GOES_WITH_IT, reason="dismissed"),
+    e.TriggerFailed(**_viewer_at(190), trigger_id=_INSTEAD, reason="device offline"),
     e.ViewerLeft(**_viewer_at(200)),
     e.SessionEnded(**_at(7_200)),
     e.OrderRefunded(**_viewer_at(9_000), **_ORDER),
@@ -94,8 +94,14 @@ EVENTS: tuple[e.Event, ...] = (
 
 RESULTS: tuple[Struct, ...] = (
     r.CouponTrigger(
-        **_TRIGGER_SAYS,
-        trigger_id=_TRIGGER,
+        **_TO_VIEWER,
+        trigger_id=_COUPON,
+        rule="cart_waiting",
+        cause_id="event-0090",
+        decided_at=_START_MS + 120_000,
+        expires_at=_START_MS + 240_000,
+        reasons=(r.Reason(code="cart_age_s", weight=30.0),),
+        policy_version=_POLICY,
         offer_id="offer-ten-off",
         kind="amount_off",
         value=1_000,
@@ -105,11 +111,17 @@ RESULTS: tuple[Struct, ...] = (
         products=("lipstick-03",),
     ),
     r.RecommendationTrigger(
-        **_TRIGGER_SAYS | {"rule": "after_order", "cause_id": "event-0140"},
-        trigger_id="9c1e77aa04b25d36",
+        **_TO_VIEWER,
+        trigger_id=_GOES_WITH_IT,
+        rule="after_order",
+        cause_id="event-0140",
+        decided_at=_START_MS + 140_000,
+        expires_at=_START_MS + 200_000,
+        reasons=(r.Reason(code="ordered", weight=1.0),),
+        policy_version=_POLICY,
         suggestions=(
-            r.Suggestion(product_id="mirror-01", score=0.42, source="co_order"),
-            r.Suggestion(product_id="brush-07", score=0.31, source="best_seller"),
+            r.Suggestion(product_id="mirror-01", score=1.301353, source="co_order"),
+            r.Suggestion(product_id="brush-07", score=0.090909, source="best_seller"),
         ),
     ),
     r.ConversionRow(
@@ -117,39 +129,55 @@ RESULTS: tuple[Struct, ...] = (
         scope="product",
         scope_id="lipstick-03",
         window="1m",
-        start=_START_MS + 120_000,
-        end=_START_MS + 180_000,
+        start=_START_MS + 60_000,
+        end=_START_MS + 120_000,
         status="final",
-        revision=3,
+        revision=7,
         announced=True,
         currency="CNY",
-        counts={"ProductClicked": 96, "OrderPaid": 12},
-        people={"clicked": 80, "paid": 12},
-        money={"gmv_gross": 129_600, "gmv_net": 129_600},
-        rates={"click_to_paid": r.Rate(value=0.15, numerator=12, denominator=80, per="clicked")},
+        counts={
+            "ProductExposed": 80,
+            "ProductClicked": 60,
+            "CartAdded": 41,
+            "OrderPlaced": 12,
+            "OrderPaid": 12,
+            "units": 12,
+        },
+        people={"exposed": 80, "clicked": 60, "carted": 41, "ordered": 12, "paid": 12},
+        money={"gmv_gross": 70_800, "gmv_net": 70_800, "refunded": 0, "ordered_amount": 70_800},
+        rates={
+            "aov": r.Rate(5_900.0, 70_800, 12, "paid_orders"),
+            "click_to_order": r.Rate(0.2, 12, 60, "product_clicks"),
+            "card_click_rate": r.Rate(0.75, 60, 80, "exposed"),
+            "cart_rate": r.Rate(41 / 60, 41, 60, "clicked"),
+            "order_rate": r.Rate(12 / 41, 12, 41, "carted"),
+            "pay_rate": r.Rate(None, 12, 12, "ordered"),
+            "refund_rate": r.Rate(0.0, 0, 70_800, "gmv_gross"),
+        },
     ),
     r.ChurnRow(
-        session_id=_ROOM,
-        viewer_id=_VIEWER,
-        ts=_START_MS + 118_000,
-        probability=0.64,
+        **_TO_VIEWER,
+        ts=_START_MS + 123_000,
+        probability=0.7766,
         level="high",
-        reasons=(r.Reason(code="idle", weight=1.1), r.Reason(code="cart_age", weight=0.4)),
+        reasons=(
+            r.Reason(code="silent", weight=2.8),
+            r.Reason(code="idle", weight=0.44),
+            r.Reason(code="open_cart", weight=-0.411),
+        ),
         cart_value=11_800,
-        watch_s=96,
+        watch_s=101,
     ),
     r.Decision(
-        decision_id="e07d41c88b2f6a95",
+        **_TO_VIEWER,
+        decision_id="uha6jjm3m2fahbvbebjaao6l64",
         kind="coupon",
-        rule="aged_cart",
-        session_id=_ROOM,
-        viewer_id=_VIEWER,
-        cause_id="event-0170",
-        decided_at=_START_MS + 175_000,
+        rule="at_risk",
+        cause_id="event-0090",
+        decided_at=_START_MS + 130_000,
         outcome="suppressed",
-        reason="viewer_cap",
-        offer_id="offer-ten-off",
-        policy_version="2026-11-1",
+        reason="too_soon",
+        policy_version=_POLICY,
     ),
     r.DeadLetter(
         topic="live.carts",
@@ -159,8 +187,8 @@ RESULTS: tuple[Struct, ...] = (
         reason="invalid_field",
         detail="Expected `int` >= 0 - at `$.unit_price`",
         key=_VIEWER,
-        size=18,
-        raw="eyJ1bml0X3ByaWNlIjogLTF9",
+        size=len(_BELOW_ZERO),
+        raw=b64encode(_BELOW_ZERO).decode(),
     ),
 )
 

@@ -11,7 +11,7 @@ from schemas.events import TriggerAccepted, TriggerDeclined, TriggerEvent, Trigg
 from schemas.results import CouponTrigger, Decision, Suggestion
 from streams import coupons, emit
 from streams.budget import PROMISED, Answer, Release, Reservation
-from streams.choices import REASONS, Choice, Refusal
+from streams.choices import Choice, Refusal
 from streams.ids import trigger_id
 from streams.policy import Policy
 from streams.propose import Proposal, forget
@@ -20,7 +20,7 @@ from streams.session import Session
 from streams.state import Coupon, Visit
 
 __all__ = [
-    "REASONS", "Choice", "Refusal", "claims", "coupon", "expire", "outcome", "recommendation",
+    "Choice", "Refusal", "claims", "coupon", "expire", "outcome", "recommendation",
     "settle", "waits",
 ]  # fmt: skip
 

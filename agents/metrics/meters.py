@@ -13,22 +13,17 @@ from aiokafka.errors import ProducerFenced
 from agents.metrics.histogram import AGE_S, FINAL_S, REBALANCE_S, Histogram
 from agents.metrics.task_meter import TaskMeter
 from schemas.codec import Rejection
+from schemas.codes import REFUSALS, WHY_NOT
 from schemas.events import EVENT_TYPES, TOPICS, Event
 from streams.budget import Answer
-from streams.choices import REASONS
 from streams.records import Arrival
 from streams.results import Results
 
-#: Why a record can be refused; see ``schemas.codec``, ``streams.admission``, ``streams.apply``.
-REFUSALS = (
-    "invalid_json", "invalid_utf8", "invalid_field", "missing_field", "unknown_type", "too_large",
-    "null_value", "invalid_envelope", "wrong_partition", "wrong_currency", "future", "too_old",
-)  # fmt: skip
 RESULTS = ("coupons", "recommendations", "churn", "rows")
 ANSWERS: tuple[Answer, ...] = ("granted", "exhausted", "unavailable")
 DECISIONS = [
     *((kind, "sent", "sent") for kind in ("coupon", "recommendation")),
-    *((kind, "suppressed", why) for kind in ("coupon", "recommendation") for why in REASONS),
+    *((kind, "suppressed", why) for kind in ("coupon", "recommendation") for why in WHY_NOT),
 ]
 
 _NEVER = 1 << 62

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from agents.views.batch import SessionView
 from agents.views.keys import HOUR_MS, KEPT_MS, RISKS_KEPT, TRIGGERS_KEPT, Keys, hour
 from agents.views.reading import decode_trigger
+from schemas.codes import WHY_NOT
 from schemas.results import ChurnRow, ConversionRow, Scope, Window
-from streams.choices import REASONS
 from streams.glance import Glance
 from streams.journal import Marked, Outcome
 from streams.material import Material
@@ -160,12 +160,12 @@ class Source:
         since = m.clock - HOUR_MS if m.shelf.ended is None else m.clock - KEPT_MS
         pipe.zrevrange(keys.triggers(self._id), 0, TRIGGERS_KEPT - 1)
         pipe.zrangebyscore(keys.markers(self._id), since, "+inf")
-        for reason in REASONS:
+        for reason in WHY_NOT:
             pipe.scard(keys.held(self._id, reason))
         triggers, markers, *held = await pipe.execute()
         m.triggers = [decode_trigger(one) for one in triggers]
         m.markers = [_marked(one) for one in markers]
-        m.held = dict(zip(REASONS, held, strict=True))
+        m.held = dict(zip(WHY_NOT, held, strict=True))
         for kind in _TRIGGER_KINDS:
             m.counts[kind] = await self._count(kind)
         m.outcomes = await self._outcomes([one.trigger_id for one in m.triggers])

@@ -8,12 +8,13 @@ from prometheus_client.core import Metric
 
 from agents.engine.exposition import Exposition
 from agents.metrics.histogram import AGE_S, CALL_S, FINAL_S, LATENCY_S, LOOP_S, REBALANCE_S
-from agents.metrics.meters import REFUSALS, Meters
+from agents.metrics.meters import Meters
 from agents.metrics.redis_meter import RedisMeter
 from agents.metrics.sizes import KINDS
 from agents.metrics.vitals import CERTIFICATES, Vitals
 from agents.settings import Settings
 from schemas.codec import Rejection
+from schemas.codes import REFUSALS
 from schemas.events import Heartbeat
 from streams.records import Record
 from streams.results import Results

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from agents.metrics.families import histogram as family
 from agents.metrics.histogram import Histogram
-from agents.metrics.meters import DECISIONS, REFUSALS, Meters, tally
+from agents.metrics.meters import DECISIONS, Meters, tally
 from agents.metrics.task_meter import Jump, Reached, TaskMeter, Written
 from schemas.codec import Rejection
+from schemas.codes import REFUSALS
 from schemas.events import EVENT_TYPES, Heartbeat, SessionStarted
 from schemas.results import ConversionRow, Decision
 from streams.policy import Policy

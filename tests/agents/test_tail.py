@@ -19,7 +19,7 @@ from schemas.results import (
     Suggestion,
 )
 
-WHY = (Reason("cart_age", 0.7), Reason("idle", 0.3))
+WHY = (Reason("old_cart", 0.7), Reason("idle", 0.3))
 
 DECISION = Decision(
     decision_id="d1", kind="coupon", rule="cart", session_id="s1", viewer_id="v1",
@@ -61,14 +61,14 @@ RESULTS = (
         zip(
             RESULTS,
             (
-                ("s1 v1", "coupon o1: 450 CNY", "because cart_age 0.70, idle 0.30"),
+                ("s1 v1", "coupon o1: 450 CNY", "because old_cart 0.70, idle 0.30"),
                 ("s1 v1", "show p9 (co_cart 0.50)", ""),
                 (
                     "s1 product p1 10s",
                     "final r3 viewers 41",
                     "gmv_gross 900  paid 0.25  carted too few",
                 ),
-                ("s1 v1", "risk high 0.66", "because cart_age"),
+                ("s1 v1", "risk high 0.66", "because old_cart"),
                 ("s1 v1", "coupon suppressed: no_budget", "rule cart"),
                 ("live.carts/2/7", "invalid_json", "byte 3 (12 bytes)"),
             ),

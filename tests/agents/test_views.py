@@ -99,7 +99,7 @@ def risk(viewer_id: str, probability: float = 0.7) -> ChurnRow:
 def coupon(number: int) -> CouponTrigger:
     """Make the room's coupon of this number, decided at this second."""
     return CouponTrigger(
-        trigger_id=f"t{number}", session_id="room", viewer_id="ann", rule="aged_cart", cause_id="e",
+        trigger_id=f"t{number}", session_id="room", viewer_id="ann", rule="at_risk", cause_id="e",
         decided_at=NOW + number * 1_000, expires_at=NOW, reasons=(), policy_version="1",
         offer_id="o", kind="amount_off", value=1_000, discount=1_000, minimum_spend=0,
         currency="CNY", products=('with "suggestions"',),

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from agents.commands.schemas import app
 from agents.engine.output import Output
 from agents.settings import Settings
 from schemas import samples
-from schemas.codec import Rejection
+from schemas.codec import BatchDecoder, Rejection
 from schemas.contract import asyncapi, documents
 from schemas.events import TOPICS
 from schemas.results import (
@@ -148,7 +149,10 @@ def test_documented_attributes_are_those_that_a_task_sends() -> None:
     """Key, id, subject and time in the document are what the real output writes."""
     letter = samples.valid(DeadLetter)
     place = letter["topic"], letter["partition"], letter["offset"], letter["ts"]
-    record = Record(*place, key=b"viewer-1f3a", value=b'{"unit_price": -1}')
+    value = b64decode(letter["raw"])
+    record = Record(*place, key=b"viewer-1f3a", value=value)
+    (why,) = BatchDecoder(TOPICS[record.topic]).decode([value])
+    assert isinstance(why, Rejection)
     by_type: dict[type, Any] = {type(sample): sample for sample in samples.RESULTS}
     results = Results(
         coupons=[by_type[CouponTrigger]],
@@ -156,7 +160,7 @@ def test_documented_attributes_are_those_that_a_task_sends() -> None:
         decisions=[by_type[Decision]],
         churn=[by_type[ChurnRow]],
         rows=[by_type[ConversionRow]],
-        refused=[(record, Rejection(letter["reason"], letter["detail"]))],
+        refused=[(record, why)],
     )
     sent = {out.topic: out for out in Output(Settings(), 3, 4).results(results)}
     assert sent.keys() == RESULT_TYPES.keys()

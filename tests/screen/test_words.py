@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from schemas.codes import WHY_NOT
 from streams import churn
-from streams.choices import REASONS
 
 PAGE = Path(__file__).parents[2] / "agents/screen/page"
 Words = dict[str, str | dict[str, str]]
@@ -79,4 +79,4 @@ def test_every_churn_reason_has_words() -> None:
 def test_every_refusal_has_words() -> None:
     """The core can hold nothing back for a reason that the page cannot word."""
     held = {key.removeprefix("held.") for key in words("en") if key.startswith("held.")}
-    assert held == set(REASONS)
+    assert held == set(WHY_NOT)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from schemas.codes import WHY_NOT
 from streams import decide
-from streams.choices import REASONS, Choice, Refusal
+from streams.choices import Choice, Refusal
 from streams.policy import Policy
 from streams.session import Session
 from streams.state import Coupon, Product, Visit
@@ -95,7 +96,7 @@ def test_what_is_wrong_is_named(spoil: Callable[[Session, Visit], None], reason:
     spoil(room, one)
     before = one.coupons
     assert ask(room, one, seeds=("a",)) == reason
-    assert reason in REASONS
+    assert reason in WHY_NOT
     assert one.coupons == before
 
 

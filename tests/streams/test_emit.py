@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
+from schemas.codes import WHY_NOT
 from schemas.results import CouponTrigger, Decision, Reason, RecommendationTrigger, Suggestion
 from streams import decide, emit
-from streams.choices import REASONS, Choice, Refusal
+from streams.choices import Choice, Refusal
 from streams.ids import decision_id, trigger_id
 from streams.policy import Policy
 from tests.streams.builders import (
@@ -117,5 +118,5 @@ def test_a_cause_that_is_refused_and_later_sent_has_two_decisions() -> None:
 
 def test_every_reason_is_explained() -> None:
     """The table of reasons has a sentence for each, and no code is 'sent'."""
-    assert all(REASONS.values())
-    assert "sent" not in REASONS
+    assert all(WHY_NOT.values())
+    assert "sent" not in WHY_NOT
