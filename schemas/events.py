@@ -245,14 +245,17 @@ class ProductUnpinned(Event, frozen=True, gc=False, kw_only=True):
 class OfferListed(Event, frozen=True, gc=False, kw_only=True):
     """A coupon that livepulse may give out in this session.
 
-    ``kind`` ``amount_off``: ``value`` is minor units; ``percent_off``: ``value`` is percent.
+    ``kind`` ``amount_off``: ``value`` is minor units; ``percent_off``: percent, more than 100 is
+    refused.
     ``budget`` is the sum of all discounts that may be promised, in minor units.
     ``margin`` is the merchant's gross margin as a fraction of the price: no coupon eats more.
     """
 
     offer_id: Id
     kind: Literal["amount_off", "percent_off"]
-    value: Count
+    value: Annotated[
+        int, Meta(ge=1, le=(1 << 53) - 1, description="minor units, or percent (at most 100)")
+    ]
     currency: Currency
     minimum_spend: Minor = 0
     budget: Minor

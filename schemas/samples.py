@@ -245,6 +245,7 @@ _SPOILED: dict[type, dict[str, dict[str, Any]]] = {
     e.ProductUnpinned: _WRONG_PRODUCT,
     e.OfferListed: {
         "unknown-kind": {"kind": "free_shipping"},
+        "nothing-off": {"value": 0},
         "margin-in-percent": {"margin": 35},
         "missing-budget": {"budget": UNSET},
     },

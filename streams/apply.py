@@ -134,7 +134,7 @@ def _host_event(state: State, event: Event, record: Record, results: Results) ->
         if record.partition == state.partition:  # every task reads it, one counts it
             results.duplicates.append(type(event).__name__)
         return
-    if why := shelf.full(session.shelf, event):
+    if why := shelf.refuse(session.shelf, event):
         if record.partition == state.partition:
             results.refused.append((record, why))
         return

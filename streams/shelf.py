@@ -11,6 +11,9 @@ from schemas.codec import Rejection
 from streams.names import MOST_NAMES
 from streams.state import Offer, Product, Shelf
 
+#: In percent.
+WHOLE_PRICE = 100
+
 
 def _started(shelf: Shelf, event: ev.Event) -> None:
     assert isinstance(event, ev.SessionStarted)
@@ -75,8 +78,22 @@ _CHANGES: dict[type[ev.Event], Callable[[Shelf, ev.Event], None]] = {
 }
 
 
-def full(shelf: Shelf, event: ev.Event) -> Rejection | None:
-    """Refuse one product or offer more than a shelf holds."""
+def refuse(shelf: Shelf, event: ev.Event) -> Rejection | None:
+    """Refuse an offer of more than the whole price, and more names than a shelf holds."""
+    return _too_much_off(event) or _full(shelf, event)
+
+
+def _too_much_off(event: ev.Event) -> Rejection | None:
+    if not isinstance(event, ev.OfferListed) or event.kind != "percent_off":
+        return None
+    if event.value <= WHOLE_PRICE:
+        return None
+    return Rejection(
+        "invalid_field", f"`value` is {event.value}, at most {WHOLE_PRICE}: send it in percent"
+    )
+
+
+def _full(shelf: Shelf, event: ev.Event) -> Rejection | None:
     known: Collection[str] = ()
     field = new = ""
     if isinstance(event, ev.ProductListed):

@@ -7,7 +7,7 @@ import pytest
 from schemas import events as ev
 from streams.shelf import change
 from streams.state import Shelf
-from tests.streams.world import T0, event
+from tests.streams.world import T0, World, event, record_of
 
 
 def tell(shelf: Shelf, kind: type[ev.Event], second: int = 0, /, **fields: Any) -> str | None:
@@ -102,3 +102,26 @@ def test_an_offer_is_kept_as_it_was_listed() -> None:
     tell(shelf, ev.OfferListed, offer_id="o1", **terms)
     (offer,) = shelf.offers.values()
     assert {name: getattr(offer, name) for name in terms} == terms
+
+
+def offered(kind: str, value: int) -> World:
+    """Let a session read an offer, from its bytes on."""
+    terms: dict[str, Any] = {"kind": kind, "value": value, "currency": "IDR"}
+    one = event(ev.OfferListed, 0, offer_id="o1", budget=1, valid_until=T0, **terms)
+    return World().run([record_of(one)])
+
+
+@pytest.mark.parametrize(("kind", "value"), [("amount_off", 2_500_000), ("percent_off", 100)])
+def test_an_offer_may_take_off_all_that_money_can_say(kind: str, value: int) -> None:
+    """Rp 25,000 are 2,500,000 minor units."""
+    world = offered(kind, value)
+    assert world.state.sessions["s1"].shelf.offers["o1"].value == value
+
+
+@pytest.mark.parametrize("value", [101, 1_500])
+def test_more_than_a_hundred_percent_off_is_refused(value: int) -> None:
+    """15 percent in basis points would give the goods away."""
+    world = offered("percent_off", value)
+    ((_, why),) = world.results.refused
+    assert (why.reason, "`value`" in why.detail) == ("invalid_field", True)
+    assert world.state.sessions["s1"].shelf.offers == {}
