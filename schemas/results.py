@@ -146,7 +146,11 @@ class ConversionRow(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class ChurnRow(Struct, frozen=True, gc=False, kw_only=True):
-    """A viewer's risk of leaving within 60 s has changed its level."""
+    """A viewer's risk of leaving within 60 s has changed its level.
+
+    Who leaves gets no further row: drop a viewer on ``ViewerLeft``, and after 60 s without an event
+    of theirs (the policy's ``silence_ms``). Who comes back begins at low.
+    """
 
     session_id: Id
     viewer_id: Id

@@ -1,8 +1,11 @@
 """Visits: who is in the room, how long they watch, how they leave."""
 
+import inspect
+
 import pytest
 
 from schemas import events as ev
+from schemas.results import ChurnRow
 from streams.state import Visit
 from streams.store import State
 from tests.streams.world import PANE, T0, World
@@ -76,6 +79,18 @@ def test_a_silent_viewer_leaves_after_sixty_seconds() -> None:
     world.says(ev.ViewerEntered, 0)
     assert world.says(ev.Heartbeat, 61.9, viewer_id="other").left == []
     assert world.says(ev.Heartbeat, 62, viewer_id="other").left == [("s1", "v1")]
+
+
+def test_the_contract_says_how_the_risk_of_who_leaves_ends() -> None:
+    """No row tells: a reader that waited for one would count who is gone for ever."""
+    world = World()
+    stay(world, 0, 20)
+    stay(world, 0, 140, "v2")
+    world.close()
+    assert [row.level for row in world.results.churn if row.viewer_id == "v1"] == ["high"]
+    assert not visit_in(world).present
+    told = inspect.getdoc(ChurnRow) or ""
+    assert f"after {world.policy.silence_ms // 1_000} s without an event" in told
 
 
 def test_a_heartbeat_puts_leaving_off() -> None:
