@@ -10,6 +10,8 @@ from agents.doctor import checks
 from agents.doctor.checks import Check
 
 _COLOURS: dict[str, str] = {"ok": "green", "warn": "yellow", "failed": "red", "skipped": "blue"}
+#: How to mend what a client's error does not say how to mend.
+_ELSE = "try again; if it stays, see the broker's log, and `livepulse topics acls` for permissions"
 
 
 def doctor(
@@ -79,11 +81,12 @@ def _broker(settings: Any) -> Iterator[Check]:
         with admin.open_admin(settings) as client:
             found = admin.existing(client, [spec.name for spec in specs])
             facts = broker_facts.gather(settings, client, found)
-    except (admin.Unreachable, KafkaError) as error:
+    except admin.Unreachable as error:
         detail, _, mend = str(error).rpartition("; ")
-        yield checks.failed("broker", detail, mend=mend, exit_code=checks.BROKER)
-        for name in ("topics", "partitions"):
-            yield checks.skipped(name, "no broker to ask")
+        yield from _no_answer(detail, mend)
+        return
+    except KafkaError as error:
+        yield from _no_answer(f"{settings.kafka_bootstrap} answers, but not all: {error}", _ELSE)
         return
     yield checks.ok("broker", f"answers at {settings.kafka_bootstrap}")
     wrong = topics.differences(specs, found, bootstrap=settings.kafka_bootstrap)
@@ -92,6 +95,12 @@ def _broker(settings: Any) -> Iterator[Check]:
         yield from _partitions(settings, [item for item in wrong if item.kind == "partitions"])
     if facts is not None:
         yield from broker_checks.judge(specs, facts, bootstrap=settings.kafka_bootstrap)
+
+
+def _no_answer(detail: str, mend: str) -> Iterator[Check]:
+    yield checks.failed("broker", detail, mend=mend, exit_code=checks.BROKER)
+    for name in ("topics", "partitions"):
+        yield checks.skipped(name, "no broker to ask")
 
 
 def _topics(found: dict[str, Any], wrong: list[Any]) -> Iterator[Check]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 
+from agents.doctor import broker_facts
 from agents.doctor.broker_checks import clock
 from agents.doctor.redis_checks import eviction
 from agents.settings import Settings
@@ -75,6 +77,24 @@ def test_no_broker_is_exit_code_11_and_redis_is_still_looked_at(shell: CommandLi
     assert "LIVEPULSE_KAFKA_BOOTSTRAP" in checks["broker"]["mend"]
     assert checks["topics"]["status"] == checks["partitions"]["status"] == "skipped"
     assert checks["redis"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("error", [KafkaTimeoutError("60 s"), TopicAuthorizationFailedError("t1")])
+def test_a_broker_that_refuses_an_answer_is_told_with_its_error(
+    shell: CommandLine, embedded: str, monkeypatch: pytest.MonkeyPatch, error: KafkaError
+) -> None:
+    """The error is what is wrong, and what to mend is something to do."""
+
+    def gather(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(broker_facts, "gather", gather)
+    shell.set(kafka_bootstrap=embedded)
+    code, checks = diagnosis(shell)
+    assert code == 11
+    assert str(error) in checks["broker"]["detail"]
+    assert "livepulse topics acls" in checks["broker"]["mend"]
+    assert checks["topics"]["status"] == checks["partitions"]["status"] == "skipped"
 
 
 def test_missing_topics_are_exit_code_12(shell: CommandLine, embedded: str) -> None:
