@@ -102,8 +102,8 @@ MONEY: dict[str, str] = {
 
 #: The keys of ``ConversionRow.rates``.
 RATES: dict[str, str] = {
-    "show_gpm": "1,000 `gmv_gross` per room_impressions (sessions)",
-    "watch_gpm": "1,000 `gmv_gross` per views (sessions, channels)",
+    "show_gpm": "1,000 times `gmv_gross` per room_impressions (sessions)",
+    "watch_gpm": "1,000 times `gmv_gross` per views (sessions, channels)",
     "uv_value": "`gmv_gross` per viewers (sessions, channels)",
     "aov": "`gmv_gross` per paid_orders",
     "enter_rate": "views per room_impressions (sessions)",
