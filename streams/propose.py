@@ -155,8 +155,8 @@ def hesitating(
 ) -> Proposal | None:
     """Propose more like it when a viewer without a cart has clicked often enough.
 
-    Counted are clicks that led nowhere: on products that never went into the cart. Call it
-    once the visit has noted the click.
+    Counted are clicks that led nowhere: on products that never went into the cart, while it was
+    empty. Call it once the visit has noted the click.
     """
     if visit.cart:
         return None
@@ -202,7 +202,8 @@ def _carted(visit: Visit) -> tuple[str, ...]:
 
 def _clicked(visit: Visit) -> list[str]:
     """Return the clicked products, as far as panes tell the newest last."""
-    found = {p: _clicked_in(i) for p, i in (visit.interests or {}).items() if i.clicks}
+    known = (visit.interests or {}).items()
+    found = {p: _clicked_in(i) for p, i in known if i.seen.ever >> CLICKED & 1}
     return sorted(found, key=found.__getitem__)
 
 

@@ -25,7 +25,7 @@ class CartLine(Struct, array_like=True, gc=False):
 
 
 class Interest(Struct, array_like=True, gc=False):
-    """A viewer and one product: when which step was done, and how often it was clicked."""
+    """A viewer and one product: when which step was done, and the clicks with an empty cart."""
 
     seen: Seen = field(default_factory=Seen)
     clicks: int = 0

@@ -261,6 +261,16 @@ def test_hesitating_is_the_second_click_and_only_that() -> None:
     assert [p and p.seeds for p in found] == [None, ("a", "b"), None]
 
 
+def test_what_was_clicked_with_a_full_cart_is_not_shown_again() -> None:
+    """It does not count as hesitation, but the viewer knows it."""
+    one = visit()
+    did(one, "a", CLICKED, NOW).clicks = 0
+    click(one, "b", NOW + 10_000)
+    found = propose.hesitating(session(), one, click(one, "c", NOW + 20_000), POLICY)
+    assert found is not None
+    assert found.avoid == ("a", "b", "c")
+
+
 def test_who_has_a_cart_does_not_hesitate() -> None:
     """With something in the cart, clicks are shopping."""
     one = visit(carted=("c",))
