@@ -45,7 +45,10 @@ def simulate(  # noqa: PLR0913 - every option of the command is a parameter
     ] = False,
     to_file: Annotated[
         Path | None,
-        typer.Option(help="Write a recording instead; - is standard output.", show_default=False),
+        typer.Option(
+            help="Write a recording instead, of the settings' topics; - is standard output.",
+            show_default=False,
+        ),
     ] = None,
     rate: Annotated[
         float,
@@ -96,22 +99,22 @@ def simulate(  # noqa: PLR0913 - every option of the command is a parameter
     """
     if to_kafka and to_file is not None:
         raise typer.BadParameter("give --to-kafka or --to-file, not both")
-    settings = None if to_file is not None else load()
+    settings = load()
     if start is None:
         is_history = rate == 0 and to_file is None
         start = _now_ms() - (_history_ms(seconds, events) if is_history else 0)
     scenario = _scenario(
         rate, viewers, start_ms=start, seed=seed, sessions=sessions, events=events,
         duration_s=seconds, late_share=late, duplicate_share=duplicates, bad_share=bad,
-        topics=_topics(settings),
+        topics={name: settings.topic_of(name) for name in default_topics()},
     )  # fmt: skip
     tally, stop = Tally(), Event()
     records = simulated(scenario, tally=tally)
     with _stop_on_interrupt(stop), _progress(scenario) as on_progress:
-        if settings is None:
-            _record(to_file or Path("-"), records, on_progress=on_progress, stop=stop)
-        else:
+        if to_file is None:
             _send(settings, records, rate=rate, on_progress=on_progress, stop=stop)
+        else:
+            _record(to_file, records, on_progress=on_progress, stop=stop)
     _report(tally, as_json=as_json, on_stdout=str(to_file) != recording.STANDARD_STREAM)
     if stop.is_set():
         raise typer.Exit(INTERRUPTED)
@@ -140,11 +143,6 @@ def _scenario(rate: float, viewers: int | None, **others: Any) -> Scenario:
 
 def _now_ms() -> int:
     return round(time.time() * 1_000)  # noqa: TID251 - agents may read the clock
-
-
-def _topics(settings: Settings | None) -> dict[str, str]:
-    names = default_topics()
-    return names if settings is None else {name: settings.topic_of(name) for name in names}
 
 
 def _record(
