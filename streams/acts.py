@@ -127,7 +127,8 @@ def _clicked(act: Act, event: ev.ViewerEvent) -> Proposal | None:
     person(act, CLICKED, event.ts)
     _learn(act, event.product_id, CLICKED, 0)
     product(act, event, event.product_id, CLICKED)
-    interest(visit, event.product_id).clicks += 1
+    if not visit.cart:
+        interest(visit, event.product_id).clicks += 1
     return propose.hesitating(act.session, visit, event, act.state.policy)
 
 

@@ -146,3 +146,6 @@ def _host_event(state: State, event: Event, record: Record, results: Results) ->
     if sold_out is not None:
         for proposal in propose.sold_out(session, sold_out, event):
             consider(state, session, session.visits[proposal.viewer_id], proposal, results)
+    if isinstance(event, ev.OfferListed):
+        for viewer_id, visit in propose.offered(session, event):
+            visits.schedule(state, session.id, viewer_id, visit)

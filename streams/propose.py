@@ -2,7 +2,8 @@
 
 Whether it is sent is for ``decide`` to say. A rule proposes once for a cause: rules that timers
 ask again and again leave a mark in ``Visit.considered``; the cause of the others is the event
-that is just being handled, and duplicates of events do not reach them.
+that is just being handled, and duplicates of events do not reach them. A new offer takes the
+mark of a cart away that was considered in vain.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schemas.events import CartRemoved, Event, OrderPlaced, ProductClicked, ViewerEvent
+from schemas.events import CartRemoved, Event, OfferListed, OrderPlaced, ProductClicked, ViewerEvent
 from schemas.results import Reason
 from streams import churn
+from streams.ids import trigger_id
 from streams.policy import Policy
 from streams.seen import BLOCK
 from streams.session import Session
@@ -26,8 +28,11 @@ SEEDS = 4
 MARKS = 16
 #: While the budget owes an answer for a coupon, none is proposed for so long.
 RETRY_MS = 5_000
+#: A new offer lets so many carts be considered a second: the budget answers for all at once.
+CARTS_A_SECOND = 500
 
 _AGE = attrgetter("since", "cause_id")  # of cart lines: oldest first, ties in a fixed order
+_COUPON_RULES = ("cart_waiting", "at_risk")
 _ADVANCED = 1 << CARTED | 1 << ORDERED
 
 
@@ -82,8 +87,25 @@ def next_due(visit: Visit, policy: Policy) -> int | None:
     if line is None:
         return None
     owed = max((c.at for c in visit.coupons or () if c.status == "pending"), default=None)
-    due = line.since + policy.cart_age_ms
+    due = max(line.since + policy.cart_age_ms, visit.again)
     return due if owed is None else max(due, owed + RETRY_MS)
+
+
+def offered(session: Session, event: OfferListed) -> Iterator[tuple[str, Visit]]:
+    """Let ``cart_waiting`` propose anew what it proposed in vain; yields whose timer to set.
+
+    Whoever had a coupon for a line that is still in the cart has been served.
+    """
+    waiting = {
+        viewer_id: line.cause_id
+        for viewer_id, visit in session.visits.carted()
+        if visit.present and (line := _in_vain(session, viewer_id, visit)) is not None
+    }
+    for number, viewer_id in enumerate(sorted(waiting)):
+        visit = session.visits[viewer_id]
+        _unmark(visit, "cart_waiting", waiting[viewer_id])
+        visit.again = event.ts + number // CARTS_A_SECOND * 1_000
+        yield viewer_id, visit
 
 
 def at_risk(session: Session, viewer_id: str, visit: Visit, now: int) -> Proposal | None:
@@ -155,8 +177,8 @@ def hesitating(
 ) -> Proposal | None:
     """Propose more like it when a viewer without a cart has clicked often enough.
 
-    Counted are clicks that led nowhere: on products that never went into the cart. Call it
-    once the visit has noted the click.
+    Counted are clicks that led nowhere: on products that never went into the cart, while it was
+    empty. Call it once the visit has noted the click.
     """
     if visit.cart:
         return None
@@ -202,7 +224,8 @@ def _carted(visit: Visit) -> tuple[str, ...]:
 
 def _clicked(visit: Visit) -> list[str]:
     """Return the clicked products, as far as panes tell the newest last."""
-    found = {p: _clicked_in(i) for p, i in (visit.interests or {}).items() if i.clicks}
+    known = (visit.interests or {}).items()
+    found = {p: _clicked_in(i) for p, i in known if i.seen.ever >> CLICKED & 1}
     return sorted(found, key=found.__getitem__)
 
 
@@ -219,8 +242,7 @@ def _clicked_in(interest: Interest) -> int:
 
 def forget(visit: Visit, proposal: Proposal) -> None:
     """Let the rule propose for this cause again: it could not be decided."""
-    key = f"{proposal.rule}:{proposal.cause_id}"
-    visit.considered = [mark for mark in visit.considered or () if mark != key] or None
+    _unmark(visit, proposal.rule, proposal.cause_id)
 
 
 def _mark(visit: Visit, rule: str, cause_id: str) -> bool:
@@ -237,10 +259,29 @@ def _mark(visit: Visit, rule: str, cause_id: str) -> bool:
     return True
 
 
+def _unmark(visit: Visit, rule: str, cause_id: str) -> None:
+    key = f"{rule}:{cause_id}"
+    visit.considered = [mark for mark in visit.considered or () if mark != key] or None
+
+
 def _alive(visit: Visit) -> list[str]:
     """Return the marks whose cause can come again; an event that is past cannot."""
     causes = {line.cause_id for line in (visit.cart or {}).values()} | {visit.last_click}
     return [mark for mark in visit.considered or () if mark.partition(":")[2] in causes]
+
+
+def _in_vain(session: Session, viewer_id: str, visit: Visit) -> CartLine | None:
+    """Return the oldest line that ``cart_waiting`` has considered, None after a coupon for any."""
+    marks, lines = visit.considered or (), (visit.cart or {}).values()
+    had = {coupon.trigger_id for coupon in visit.coupons or ()}
+    if had and any(
+        trigger_id(rule, session.id, viewer_id, line.cause_id) in had
+        for rule in _COUPON_RULES
+        for line in lines
+    ):
+        return None
+    considered = (line for line in lines if f"cart_waiting:{line.cause_id}" in marks)
+    return min(considered, key=_AGE, default=None)
 
 
 def _oldest_unconsidered(visit: Visit) -> CartLine | None:

@@ -25,7 +25,7 @@ class CartLine(Struct, array_like=True, gc=False):
 
 
 class Interest(Struct, array_like=True, gc=False):
-    """A viewer and one product: when which step was done, and how often it was clicked."""
+    """A viewer and one product: when which step was done, and the clicks with an empty cart."""
 
     seen: Seen = field(default_factory=Seen)
     clicks: int = 0
@@ -96,6 +96,7 @@ class Visit(Struct, array_like=True, gc=False):
     coupons: list[Coupon] | None = None
     recommended: list[int] | None = None
     considered: list[str] | None = None  # causes that a rule has already considered
+    again: int = 0  # until then a cart that was considered in vain waits for a new offer's turn
 
 
 class Product(Struct, array_like=True, gc=False):

@@ -30,6 +30,8 @@ from agents.simulator.world import simulate as simulated
 
 #: Event time of a world that is sent as fast as it can: so many events a second of it.
 FULL_SPEED_RATE = 1_000.0
+#: Workers refuse what is more than a day old when it comes; an hour is left for the sending.
+MOST_HISTORY_S = 23 * 3_600
 #: The population, in multiples of the smallest that can tell the rate.
 ROOMY = 2.5
 PROGRESS_EVERY = 500
@@ -43,10 +45,14 @@ def simulate(  # noqa: PLR0913 - every option of the command is a parameter
     ] = False,
     to_file: Annotated[
         Path | None,
-        typer.Option(help="Write a recording instead; - is standard output.", show_default=False),
+        typer.Option(
+            help="Write a recording instead, of the settings' topics; - is standard output.",
+            show_default=False,
+        ),
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, help="Events a second; 0: as fast as it can.")
+        float,
+        typer.Option(min=0, help="Events a second; 0: as fast as it can, as history to Kafka."),
     ] = FULL_SPEED_RATE,
     seconds: Annotated[
         float | None,
@@ -62,7 +68,13 @@ def simulate(  # noqa: PLR0913 - every option of the command is a parameter
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed and start: same records.")] = 1,
     start: Annotated[
-        int | None, typer.Option(min=0, help="Epoch ms of the first event; by default now.")
+        int | None,
+        typer.Option(
+            min=0,
+            help="Epoch ms of the first event; by default now, at --rate 0 to Kafka as long ago"
+            " as --seconds or --events take.",
+            show_default=False,
+        ),
     ] = None,
     late: Annotated[
         float, typer.Option(min=0, max=1, help="Share that arrives 3 to 20 s late.")
@@ -80,47 +92,57 @@ def simulate(  # noqa: PLR0913 - every option of the command is a parameter
     """Generate sessions with viewers, carts, orders, comments, a host, and some bad records.
 
     At a rate above 0, event time is the time of day. Without --seconds or --events it runs
-    until Ctrl-C, which ends it cleanly.
+    until Ctrl-C, which ends it cleanly. At --rate 0 Kafka gets history that ends now, a second
+    of it for every 1,000 events: give --seconds or --events, up to 23 hours of it.
 
     Example: livepulse simulate --rate 2000 --seconds 60 --json
     """
     if to_kafka and to_file is not None:
         raise typer.BadParameter("give --to-kafka or --to-file, not both")
-    settings = None if to_file is not None else load()
+    settings = load()
+    if start is None:
+        is_history = rate == 0 and to_file is None
+        start = _now_ms() - (_history_ms(seconds, events) if is_history else 0)
     scenario = _scenario(
-        rate, viewers, start, seed=seed, sessions=sessions, events=events, duration_s=seconds,
-        late_share=late, duplicate_share=duplicates, bad_share=bad, topics=_topics(settings),
+        rate, viewers, start_ms=start, seed=seed, sessions=sessions, events=events,
+        duration_s=seconds, late_share=late, duplicate_share=duplicates, bad_share=bad,
+        topics={name: settings.topic_of(name) for name in default_topics()},
     )  # fmt: skip
     tally, stop = Tally(), Event()
     records = simulated(scenario, tally=tally)
     with _stop_on_interrupt(stop), _progress(scenario) as on_progress:
-        if settings is None:
-            _record(to_file or Path("-"), records, on_progress=on_progress, stop=stop)
-        else:
+        if to_file is None:
             _send(settings, records, rate=rate, on_progress=on_progress, stop=stop)
+        else:
+            _record(to_file, records, on_progress=on_progress, stop=stop)
     _report(tally, as_json=as_json, on_stdout=str(to_file) != recording.STANDARD_STREAM)
     if stop.is_set():
         raise typer.Exit(INTERRUPTED)
 
 
-def _scenario(rate: float, viewers: int | None, start: int | None, **others: Any) -> Scenario:
-    """Fill in what depends on other options or on the clock."""
+def _history_ms(seconds: float | None, events: int | None) -> int:
+    """Return how much event time is sent at once: it must be over, or it is from the future."""
+    span_s = min(seconds or math.inf, (events or math.inf) / FULL_SPEED_RATE)
+    if span_s > MOST_HISTORY_S:
+        raise typer.BadParameter(
+            f"--rate 0 sends history that ends now, at most 23 hours of it: give --seconds up to"
+            f" {MOST_HISTORY_S}, --events up to {MOST_HISTORY_S * FULL_SPEED_RATE:.0f}, or --start"
+        )
+    return round(span_s * 1_000)
+
+
+def _scenario(rate: float, viewers: int | None, **others: Any) -> Scenario:
+    """Fill in what depends on other options."""
     rate = rate or FULL_SPEED_RATE
     viewers = viewers or math.ceil(ROOMY * viewers_needed(rate))
-    start_ms = _now_ms() if start is None else start
     try:
-        return Scenario(rate=rate, viewers=viewers, start_ms=start_ms, **others)
+        return Scenario(rate=rate, viewers=viewers, **others)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
 def _now_ms() -> int:
     return round(time.time() * 1_000)  # noqa: TID251 - agents may read the clock
-
-
-def _topics(settings: Settings | None) -> dict[str, str]:
-    names = default_topics()
-    return names if settings is None else {name: settings.topic_of(name) for name in names}
 
 
 def _record(

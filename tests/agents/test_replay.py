@@ -120,3 +120,18 @@ def test_topics_are_those_of_the_settings(shell: CommandLine, tmp_path: Path) ->
     recording.write(path, [record])
     shell.set(topic_prefix="shop.")
     assert "1 records: 1 events" in shell.run("replay", str(path)).err
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"topic_prefix": "shop."}, {"topics": '{"ViewerEntered":"my.visits"}'}],
+)
+def test_what_simulate_records_can_be_replayed(
+    shell: CommandLine, variables: dict[str, str]
+) -> None:
+    """Both commands know the topics of the settings, whatever they are called."""
+    shell.set(**variables)
+    written = shell.run("simulate", "--to-file", "live.jsonl", "--events", "2000", "--bad", "0")
+    outcome = shell.run("replay", "live.jsonl")
+    assert (written.code, outcome.code) == (0, 0)
+    assert " 0 refused" in outcome.err

@@ -17,17 +17,24 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, Producer, TopicPartition
 from typer.testing import CliRunner
 
+from agents.commands.simulate import MOST_HISTORY_S
 from agents.commands.simulate import simulate as simulate_command
+from agents.engine.decoders import decoders
 from agents.recording import Record, read
-from agents.simulator.bad import FAULTS
+from agents.settings import load
+from agents.simulator.bad import FAULTS, OFF_MS, Fault, Origin
 from agents.simulator.scenario import viewers_needed
 from agents.simulator.sending import SendingError, send
 from agents.simulator.world import Scenario, Tally, simulate
+from schemas.codec import Rejection
 from schemas.events import EVENT_TYPES, TOPICS, CartAdded, Event, OrderPlaced, ViewerEvent
+from streams.admission import admit
+from streams.policy import Policy
+from streams.records import Record as Stamped
 
 START_MS = 1_760_000_000_000
 DECODE = msgspec.json.Decoder(Union[EVENT_TYPES]).decode  # noqa: UP007 - a union made from a tuple
-OFF_MS = {"future_time": 600_000, "old_time": -25 * 3_600_000}
+TIMES_OFF = {"future_time": OFF_MS, "old_time": -OFF_MS}
 
 
 class World:
@@ -172,14 +179,22 @@ def test_each_fault_breaks_what_it_says(world: World, number: int) -> None:
     fault = FAULTS[number]
     for record in world.broken[number :: len(FAULTS)]:
         assert record.topic == world.scenario.topics[fault.type_name]
-        if fault.name in OFF_MS:
+        if fault.name in TIMES_OFF:
             assert record.value is not None
-            assert DECODE(record.value).ts - record.timestamp == OFF_MS[fault.name]
+            assert DECODE(record.value).ts - record.timestamp == TIMES_OFF[fault.name]
         elif fault.name == "null_value":
             assert record.value is None
         else:
             with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
                 DECODE(record.value or b"null")
+
+
+@pytest.mark.parametrize("age_s", [0, MOST_HISTORY_S])
+@pytest.mark.parametrize("fault", [one for one in FAULTS if one.name in TIMES_OFF])
+def test_faults_of_time_are_out_of_time_in_history_too(fault: Fault, age_s: int) -> None:
+    """However old the history is that is sent at once, the worker refuses them."""
+    value = fault.make(Origin("e1", START_MS - age_s * 1_000, "s1", "v1"))
+    assert usable(Record("live.visits", b"v1", value, START_MS)) is None
 
 
 def test_no_faults_when_none_are_wanted() -> None:
@@ -333,10 +348,10 @@ def bootstrap() -> Iterator[str]:
     mock.flush(1)
 
 
-def consume(bootstrap: str, topic: str, count: int) -> list[tuple[int, Record]]:
-    """Read ``count`` records of all partitions of a topic, with their partitions."""
+def consume(bootstrap: str, count: int, *topics: str) -> list[tuple[int, Record]]:
+    """Read ``count`` records of all partitions of the topics, with their partitions."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test"})
-    consumer.assign([TopicPartition(topic, p, 0) for p in range(4)])
+    consumer.assign([TopicPartition(topic, p, 0) for topic in topics for p in range(4)])
     found: list[tuple[int, Record]] = []
     deadline = time.monotonic() + 20
     while len(found) < count and time.monotonic() < deadline:
@@ -358,7 +373,7 @@ def test_send_keeps_bytes_times_and_partitions(bootstrap: str) -> None:
     records = list(simulate(Scenario(start_ms=START_MS, events=3_000, topics=topics)))
     config = {"bootstrap.servers": bootstrap}
     sent = send(records, producer_config=config, rate=0, on_progress=nothing, stop=None)
-    found = consume(bootstrap, "sent", len(records))
+    found = consume(bootstrap, len(records), "sent")
     assert sent == len(records) == len(found)
     assert Counter(map(repr, records)) == Counter(repr(record) for _, record in found)
     for partition, record in found:
@@ -440,12 +455,34 @@ def test_command_sends_to_the_broker_of_the_settings(
     code, out, _ = run("--rate", "0", "--events", "1000", "--json")
     hosts = sum(json.loads(out)["sent"][kind.__name__] for kind in TOPICS["live.host"][2:3])
     assert code == 0
-    assert len(consume(bootstrap, "cli.host", hosts)) == hosts > 0
+    assert len(consume(bootstrap, hosts, "cli.host")) == hosts > 0
+
+
+def test_what_is_sent_as_fast_as_it_can_is_not_from_the_future(
+    bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Topics that stamp what they get: of 40 s sent at once only the broken records are refused."""
+    monkeypatch.setenv("LIVEPULSE_KAFKA_BOOTSTRAP", bootstrap)
+    monkeypatch.setenv("LIVEPULSE_TOPIC_PREFIX", "history.")
+    began_ms = time.time_ns() // 1_000_000
+    code, out, _ = run("--rate", "0", "--events", "40000", "--json")
+    sent, by_topic = json.loads(out), decoders(load())
+    found = consume(bootstrap, sent["records"], *by_topic)
+    refused = 0
+    for partition, record in found:
+        stamped = Stamped(record.topic, partition, 0, began_ms, record.key, record.value)
+        decoded = by_topic[record.topic].decode([record.value])
+        [(event, _)] = admit(decoded, [stamped], Policy())
+        refused += isinstance(event, Rejection)
+    assert (code, len(found), refused) == (0, sent["records"], sent["bad_records"])
 
 
 @pytest.mark.parametrize(
     ("args", "told"),
     [
+        (("--rate", "0"), "--rate 0 sends history that ends now, at most 23 hours"),
+        (("--rate", "0", "--events", "82800001"), "give --seconds up to 82800"),
+        (("--rate", "0", "--seconds", "82801"), "--events up to 82800000, or --start"),
         (("--to-kafka", "--to-file", "x"), "not both"),
         (("--to-file", "-", "--viewers", "10"), "viewers: 10 people"),
         (("--to-file", "/no/such/folder/x", "--events", "1"), "No such file"),

@@ -294,3 +294,16 @@ def test_a_refund_of_a_payment_whose_pane_is_forgotten_counts_in_its_own() -> No
     assert PANE not in world.state.sessions["s1"].panes
     assert bought(world)["gmv_net"] == 0
     assert world.row().counts["LikesSent"] == 50
+
+
+def test_clicks_with_a_full_cart_do_not_silence_hesitation() -> None:
+    """Once the cart is empty again the second click counts, however many came before."""
+    world = World()
+    world.says(ev.CartAdded, 1, product_id="x", **SHOP)
+    for number, product_id in enumerate("abc"):
+        world.says(ev.ProductClicked, 2 + number, product_id=product_id)
+    world.feed(order(ev.OrderPlaced, 6, lines=(ev.Line("x", 1, 1_000),)))
+    for number, product_id in enumerate("defg"):
+        world.says(ev.ProductClicked, 7 + number, id=f"click-{product_id}", product_id=product_id)
+    hesitating = [one for one in world.results.decisions if one.rule == "hesitating"]
+    assert [one.cause_id for one in hesitating] == ["click-e"]

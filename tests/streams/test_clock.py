@@ -7,13 +7,23 @@ from tests.streams.world import SHOP, T0, World
 
 def shop(world: World, **offer: object) -> None:
     """Announce a session with one product and one offer."""
+    shelf(world)
+    list_offer(world, 0.2, **offer)
+
+
+def shelf(world: World) -> None:
+    """Announce a session with one product."""
     world.says(ev.SessionStarted, 0, currency="CNY")
     world.says(ev.ProductListed, 0.1, product_id="p1", price=1_000, stock=9, currency="CNY")
+
+
+def list_offer(world: World, second: float, **offer: object) -> None:
+    """Let the host list an offer of 1.00 off."""
     terms = {
         "offer_id": "off", "kind": "amount_off", "value": 100, "currency": "CNY",
         "budget": 1_000, "valid_until": T0 + 3_600_000,
     }  # fmt: skip
-    world.says(ev.OfferListed, 0.2, **(terms | offer))
+    world.says(ev.OfferListed, second, **(terms | offer))
 
 
 def keep_alive(world: World, begin: int, end: int) -> list[tuple[int, Decision]]:
@@ -51,6 +61,45 @@ def test_an_order_just_before_the_timer_prevents_it() -> None:
     world.says(ev.CartRemoved, 39, product_id="p1", **SHOP)
     keep_alive(world, 40, 60)
     assert world.results.coupons == []
+
+
+def test_a_new_offer_reaches_a_cart_that_has_waited_in_vain() -> None:
+    """The same cause, decided once more when the offer has come."""
+    world = World()
+    shelf(world)
+    world.says(ev.CartAdded, 1, product_id="p1", **SHOP)
+    keep_alive(world, 10, 40)
+    list_offer(world, 40.5)
+    keep_alive(world, 50, 300)
+    (coupon,) = world.results.coupons
+    assert (coupon.rule, coupon.decided_at) == ("cart_waiting", T0 + 41_000)
+    waiting = [one for one in world.results.decisions if one.rule == "cart_waiting"]
+    assert [one.reason for one in waiting] == ["no_offer", "sent"]
+    assert len({one.cause_id for one in waiting}) == 1
+
+
+def test_an_order_just_after_a_new_offer_needs_no_coupon() -> None:
+    """What the viewer did before stream time reached the cart has been seen."""
+    world = World()
+    shelf(world)
+    world.says(ev.CartAdded, 1, product_id="p1", **SHOP)
+    keep_alive(world, 10, 40)
+    list_offer(world, 40.5)
+    world.says(ev.CartRemoved, 40.9, product_id="p1", **SHOP)
+    keep_alive(world, 50, 100)
+    assert world.results.coupons == []
+
+
+def test_a_new_offer_does_not_ask_again_who_had_a_coupon() -> None:
+    """Nor does one come for a cart that has not waited long enough."""
+    world = World()
+    shop(world)
+    world.says(ev.CartAdded, 1, product_id="p1", **SHOP)
+    keep_alive(world, 10, 40)
+    world.says(ev.CartAdded, 40, product_id="p1", viewer_id="v2", **SHOP)
+    list_offer(world, 41, offer_id="better", value=200)
+    world.says(ev.Heartbeat, 50, viewer_id="v2")
+    assert [(one.viewer_id, one.reason) for one in world.results.decisions] == [("v1", "sent")]
 
 
 def test_a_coupon_that_nobody_takes_gives_its_budget_back() -> None:

@@ -1,16 +1,22 @@
 """Proposals: each rule sees its moment, and no cause comes twice."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import CartRemoved, ProductClicked, StockChanged
+from schemas.events import CartRemoved, OfferListed, ProductClicked, StockChanged
 from streams import propose
+from streams.ids import trigger_id
 from streams.policy import Policy
 from streams.state import CartLine, Coupon, Visit
 from streams.totals import CARTED, CLICKED, ORDERED
 from tests.streams.builders import NOW, did, order_placed, session, visit
 
 POLICY = Policy()
+OFFER = OfferListed(
+    id="h1", ts=NOW, session_id="s1", offer_id="o1", kind="amount_off", value=100, currency="CNY",
+    budget=1_000, valid_until=NOW + 3_600_000,
+)  # fmt: skip
 
 
 def click(one: Visit, product_id: str, at: int = NOW) -> ProductClicked:
@@ -110,6 +116,34 @@ def test_a_click_that_was_considered_stays_so_behind_a_full_cart() -> None:
     assert propose.cart_waiting(session(), "v1", one, NOW, POLICY) is not None
     one.cart = None
     assert propose.at_risk(session(), "v1", one, NOW) is None
+
+
+def test_a_new_offer_asks_carts_in_turn_and_only_those_that_waited_in_vain() -> None:
+    """So many a second by viewer id: the budget is not asked for a whole crowd at once."""
+    room, crowd = session(), propose.CARTS_A_SECOND + 1
+    for number in range(crowd):
+        one = visit(carted=("a",))
+        one.considered = ["cart_waiting:add-a"]
+        room.visits.add(f"v{number:04}", one)
+    gone, fresh = visit(carted=("a",)), visit(carted=("a",))
+    gone.present, gone.considered = False, ["cart_waiting:add-a"]
+    room.visits.add("gone", gone)
+    room.visits.add("fresh", fresh)
+    found = list(propose.offered(room, OFFER))
+    assert [viewer_id for viewer_id, _ in found] == [f"v{n:04}" for n in range(crowd)]
+    due = [propose.next_due(one, POLICY) for _, one in found]
+    assert due == [NOW] * propose.CARTS_A_SECOND + [NOW + 1_000]
+
+
+@pytest.mark.parametrize("rule", ["cart_waiting", "at_risk"])
+def test_a_new_offer_passes_over_a_cart_that_had_a_coupon(rule: str) -> None:
+    """For any of its lines, by whichever rule."""
+    room, one = session(), visit(carted=("a", "b"))
+    one.considered = ["cart_waiting:add-a", "cart_waiting:add-b"]
+    this_id = trigger_id(rule, "s1", "v1", "add-b")
+    one.coupons = [Coupon(this_id, "o", NOW - 99_000, NOW, "expired")]
+    room.visits.add("v1", one)
+    assert list(propose.offered(room, OFFER)) == []
 
 
 carts = st.dictionaries(st.integers(0, 40), st.integers(0, 60_000), max_size=40)
@@ -259,6 +293,16 @@ def test_hesitating_is_the_second_click_and_only_that() -> None:
         for i, p in enumerate("aba")
     ]
     assert [p and p.seeds for p in found] == [None, ("a", "b"), None]
+
+
+def test_what_was_clicked_with_a_full_cart_is_not_shown_again() -> None:
+    """It does not count as hesitation, but the viewer knows it."""
+    one = visit()
+    did(one, "a", CLICKED, NOW).clicks = 0
+    click(one, "b", NOW + 10_000)
+    found = propose.hesitating(session(), one, click(one, "c", NOW + 20_000), POLICY)
+    assert found is not None
+    assert found.avoid == ("a", "b", "c")
 
 
 def test_who_has_a_cart_does_not_hesitate() -> None:
