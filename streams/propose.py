@@ -16,6 +16,7 @@ from schemas.events import CartRemoved, Event, OfferListed, OrderPlaced, Product
 from schemas.results import Reason
 from streams import churn
 from streams.ids import trigger_id
+from streams.names import own
 from streams.policy import Policy
 from streams.seen import BLOCK
 from streams.session import Session
@@ -81,13 +82,14 @@ def cart_waiting(
 def next_due(visit: Visit, policy: Policy) -> int | None:
     """Return when ``cart_waiting`` has something to propose, None if never as things stand.
 
-    It may lie in the past. An absent viewer is not waited for.
+    It may lie in the past, but in the viewer's present stay: a coupon of before would have ended.
+    An absent viewer is not waited for.
     """
     line = _oldest_unconsidered(visit) if visit.present and visit.cart else None
     if line is None:
         return None
     owed = max((c.at for c in visit.coupons or () if c.status == "pending"), default=None)
-    due = max(line.since + policy.cart_age_ms, visit.again)
+    due = max(line.since + policy.cart_age_ms, visit.entered, visit.again)
     return due if owed is None else max(due, owed + RETRY_MS)
 
 
@@ -180,9 +182,11 @@ def hesitating(
     Counted are clicks that led nowhere: on products that never went into the cart, while it was
     empty. Call it once the visit has noted the click.
     """
-    if visit.cart:
+    interests = visit.interests or {}
+    clicked = interests[own(interests, event.product_id)]
+    if visit.cart or clicked.seen.ever & _ADVANCED:
         return None
-    idle = [one for one in (visit.interests or {}).values() if not one.seen.ever & _ADVANCED]
+    idle = [one for one in interests.values() if not one.seen.ever & _ADVANCED]
     if sum(one.clicks for one in idle) != policy.hesitation_clicks:
         return None
     older = [product_id for product_id in _clicked(visit) if product_id != event.product_id]

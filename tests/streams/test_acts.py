@@ -307,3 +307,13 @@ def test_clicks_with_a_full_cart_do_not_silence_hesitation() -> None:
         world.says(ev.ProductClicked, 7 + number, id=f"click-{product_id}", product_id=product_id)
     hesitating = [one for one in world.results.decisions if one.rule == "hesitating"]
     assert [one.cause_id for one in hesitating] == ["click-e"]
+
+
+def test_a_click_on_what_was_in_the_cart_is_no_second_hesitation() -> None:
+    """It is not counted, so the two clicks that were must not be answered again."""
+    world = World()
+    world.says(ev.CartAdded, 1, product_id="a", **SHOP)
+    world.says(ev.CartRemoved, 2, product_id="a", **SHOP)
+    for number, product_id in enumerate("bcaaa"):
+        world.says(ev.ProductClicked, 3 + number, product_id=product_id)
+    assert [one.rule for one in world.results.decisions] == ["cart_removed", "hesitating"]

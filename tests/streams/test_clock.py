@@ -63,6 +63,18 @@ def test_an_order_just_before_the_timer_prevents_it() -> None:
     assert world.results.coupons == []
 
 
+def test_a_cart_of_an_earlier_stay_has_its_coupon_from_the_return_on() -> None:
+    """Not from when it was 30 s old: that coupon would have ended before it was sent."""
+    world = World()
+    shop(world)
+    world.says(ev.CartAdded, 1, product_id="p1", **SHOP)
+    world.says(ev.ViewerLeft, 10)
+    world.says(ev.ViewerEntered, 300)
+    keep_alive(world, 310, 330)
+    (coupon,) = world.results.coupons
+    assert (coupon.decided_at, coupon.expires_at) == (T0 + 300_000, T0 + 420_000)
+
+
 def test_a_new_offer_reaches_a_cart_that_has_waited_in_vain() -> None:
     """The same cause, decided once more when the offer has come."""
     world = World()

@@ -100,6 +100,10 @@ def answered_late() -> set[str]:
     return {one["cause_id"] for one in said if one["reason"] == "answer_late"}
 
 
+#: 0.1 decided this cart's coupon as of a time before the viewer came back, when it had ended.
+RETURNED = {"ecwg20001vn"}
+
+
 def but_for(causes: set[str], said: list[bytes]) -> list[bytes]:
     """Leave out what has one of these causes."""
     return [one for one in said if msgspec.json.decode(one)["cause_id"] not in causes]
@@ -108,14 +112,15 @@ def but_for(causes: set[str], said: list[bytes]) -> list[bytes]:
 def test_triggers_are_those_of_the_version_before() -> None:
     """Byte for byte, ids included: nobody gets another coupon for an upgrade, nobody gets two."""
     late = answered_late()
-    assert but_for(late, gone_on().said().triggers) == left().said.triggers
-    assert len(gone_on().said().triggers) == len(left().said.triggers) + len(late)
+    now, before = gone_on().said().triggers, left().said.triggers
+    assert but_for(late, now) == but_for(RETURNED, before)
+    assert len(now) == len(before) + len(late) - len(RETURNED)
 
 
 def test_decisions_are_those_of_the_version_before() -> None:
     """Also those that nothing was sent, with their reasons."""
-    late = answered_late()
-    assert but_for(late, gone_on().said().decisions) == but_for(late, left().said.decisions)
+    others = answered_late() | RETURNED
+    assert but_for(others, gone_on().said().decisions) == but_for(others, left().said.decisions)
     assert len(gone_on().said().decisions) == len(left().said.decisions)
 
 
