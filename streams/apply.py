@@ -8,7 +8,8 @@ from schemas import events as ev
 from schemas.codec import Rejection
 from schemas.events import Event
 from streams import churn, propose, shelf, skew, visits
-from streams.acts import PLANS, Act, Plan
+from streams.act import Act
+from streams.acts import PLANS, Plan
 from streams.admission import misplaced
 from streams.decisions import consider
 from streams.dedup import remember
