@@ -108,7 +108,7 @@ class Traces:
         return span.get_span_context()
 
     def _remember(self, event_id: str, span: SpanContext) -> None:
-        self._causes[event_id] = span
+        self._causes.setdefault(event_id, span)  # a repeat causes nothing
         if len(self._causes) > REMEMBERED:
             self._causes.popitem(last=False)
 

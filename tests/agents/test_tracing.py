@@ -119,6 +119,14 @@ def test_a_trigger_of_a_timer_finds_the_trace_of_its_cause(recorder: Recorder) -
     assert TRACE in dict(trigger.headers or [])["traceparent"].decode()
 
 
+def test_a_repeat_does_not_take_the_trace_over(recorder: Recorder) -> None:
+    """The record that came first is the cause, also for a timer that fires after the repeat."""
+    recorder.step(_event(), SAMPLED)
+    recorder.step(_event(), SAMPLED.replace(TRACE.encode(), b"1" * 32), "e1")
+    trigger = recorder.commit("t-e1")[1]
+    assert TRACE in dict(trigger.headers or [])["traceparent"].decode()
+
+
 @pytest.mark.parametrize("traceparent", [None, NOT_SAMPLED, b"00-nonsense-01", b"\xff\xfe"])
 def test_what_its_sender_does_not_follow_is_not_followed(
     recorder: Recorder, traceparent: bytes | None
