@@ -87,15 +87,15 @@ def waits(visit: Visit, choice: Choice) -> bool:
 def settle(
     visit: Visit, choice: Choice, answer: Answer, policy: Policy
 ) -> tuple[CouponTrigger | None, Decision]:
-    """Turn the budget's answer into a trigger or a refusal.
+    """Turn the budget's answer into a trigger or a refusal; only for a coupon that ``waits``.
 
     Unavailable: the coupon stays pending and its rule may propose it again. The budget may
     have heard the question, so only ``expire`` gives the money back.
     """
     held = _find(visit, choice.trigger_id)
-    if held is not None:
-        held.is_asked = False
-    if held is None or held.status != "pending":
+    assert held is not None, "nobody waits for this answer"
+    held.is_asked = False
+    if held.status != "pending":
         return None, emit.suppressed(choice.proposal, _refuse(choice, "answer_late"), policy)
     if answer == "granted":
         held.status = "sent"
